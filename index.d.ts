@@ -1,0 +1,346 @@
+/// <reference types="node" />
+
+import { EventEmitter } from 'node:events'
+
+/**
+ * Hears every datagram sent to a group, and those sent straight to this host's port.
+ *
+ * An open listener keeps the process alive, even when nobody holds a reference to it; see `unref`.
+ * Interfaces are those present when it opens. No event fires before the next tick.
+ *
+ * @param callback the `'message'` listener
+ * @throws `TypeError` or `RangeError` with the code `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` or
+ * `ERR_OUT_OF_RANGE` for a wrong argument
+ * @throws {@link SystemError} for what the system refuses: `EADDRINUSE` if the port is used by a program
+ * that does not share it, `EACCES` for a port that needs rights
+ *
+ * @example
+ * listen({ encoding: 'utf8' }, (message, from) => console.log(`${from.address}: ${message}`))
+ */
+export function listen(callback?: MessageCallback<Buffer>): Listener<Buffer>
+export function listen(
+  options: ListenOptions & { encoding: 'utf8' },
+  callback?: MessageCallback<string>
+): Listener<string>
+export function listen(
+  options: ListenOptions & { encoding: 'json' },
+  callback?: MessageCallback<unknown>
+): Listener<unknown>
+export function listen(
+  options: (ListenOptions & { encoding?: 'buffer' }) | undefined,
+  callback?: MessageCallback<Buffer>
+): Listener<Buffer>
+export function listen(
+  options: ListenOptions | undefined,
+  callback?: MessageCallback<unknown>
+): Listener<unknown>
+
+/**
+ * Sends `payload` to a group now, and then every `intervalMs` milliseconds, on a schedule that neither
+ * drifts nor bursts and does not depend on the event loop.
+ *
+ * One datagram goes out on each interface. An open caster keeps the process alive; see `unref`.
+ *
+ * @param payload at most 65,507 bytes; it is copied
+ * @param intervalMs 1 to 2,147,483,647; 2000 if left out
+ * @throws `TypeError` or `RangeError` with the code `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`,
+ * `ERR_OUT_OF_RANGE` or `ERR_PAYLOAD_TOO_LARGE` for a wrong argument
+ *
+ * @example
+ * cast({ username: 'ada' }, 2000)
+ */
+export function cast(payload: Payload, intervalMs?: number, options?: CastOptions): Caster
+
+/**
+ * A string is sent as UTF-8, a view as its bytes, any other object or array as JSON.
+ */
+export type Payload = string | NodeJS.ArrayBufferView | object
+
+export type MessageCallback<Message> = (message: Message, from: From) => void
+
+/** What `listen` and `cast` have in common. */
+export interface GroupOptions {
+  /**
+   * One IPv4 group or several, 224.0.0.0 to 239.255.255.255 (RFC 5771).
+   *
+   * The default reaches every host of the link; switches that filter multicast let it through (RFC 4541).
+   *
+   * @default '224.0.0.1'
+   */
+  group?: string | readonly string[] | undefined
+
+  /**
+   * Which interfaces: names in which `*` stands for any characters (`'eth*'`), addresses (`'192.168.1.7'`),
+   * networks (`'10.0.0.0/8'`), each with `!` in front to exclude it.
+   *
+   * Without any, or with exclusions alone, it is every interface that is up, running, capable of
+   * multicast, not point-to-point (as most VPNs are) and has an IPv4 address. Loopback is then listened on,
+   * and sent on only if there is no other.
+   *
+   * @default [] (automatic)
+   */
+  interfaces?: string | readonly string[] | undefined
+}
+
+export interface ListenOptions extends GroupOptions {
+  /**
+   * The UDP port, shared with other programs that share it; 0 lets the system choose a free one.
+   *
+   * @default 9778
+   */
+  port?: number | undefined
+
+  /**
+   * What a message is: `'buffer'` a Buffer with memory of its own; `'utf8'` a string; `'json'` the parsed
+   * value. With `'json'`, what is not JSON in UTF-8 or is nested more than 64 levels deep is counted as
+   * `malformed` and dropped, and keys named `__proto__` are removed at every depth.
+   *
+   * @default 'buffer'
+   */
+  encoding?: 'buffer' | 'utf8' | 'json' | undefined
+
+  /**
+   * Whether to hear datagrams addressed to this host, by unicast or broadcast, too. Best effort where
+   * several processes share the port: the system gives a unicast datagram to one of them.
+   *
+   * @default true
+   */
+  direct?: boolean | undefined
+
+  /**
+   * Whether to hear what this process sends. `false` leaves out exactly that, never what another process
+   * on this host sends.
+   *
+   * @default true
+   */
+  self?: boolean | undefined
+
+  /**
+   * How many bytes may wait while the event loop is busy, each datagram counting its payload and 64; past
+   * it the oldest are dropped and counted.
+   *
+   * @default 16777216 (16 MiB)
+   */
+  highWaterMark?: number | undefined
+
+  /**
+   * The socket's receive buffer (SO_RCVBUF, socket(7)) to ask for, in bytes. The system may grant less:
+   * see `stats().receiveBuffer`. Listeners of one port share a socket, and the largest wish counts.
+   *
+   * @default 4194304 (4 MiB)
+   */
+  receiveBuffer?: number | undefined
+}
+
+export interface CastOptions extends GroupOptions {
+  /**
+   * The UDP port to send to, 1 to 65535.
+   *
+   * @default 9778
+   */
+  port?: number | undefined
+
+  /**
+   * How many hops a datagram may make (IP_MULTICAST_TTL, ip(7)): 0 stays on this host, 1 on the link; 255
+   * at most.
+   *
+   * @default 1
+   */
+  ttl?: number | undefined
+
+  /**
+   * Whether programs on this host hear it, too (IP_MULTICAST_LOOP, ip(7)).
+   *
+   * @default true
+   */
+  loopback?: boolean | undefined
+}
+
+/** Where a message came from: `dgram`'s `rinfo` and more. */
+export interface From {
+  /** The sender's address. */
+  address: string
+  family: 'IPv4' | 'IPv6'
+  /** The sender's port. */
+  port: number
+  /** The length of the payload in bytes. */
+  size: number
+  /** The name of the interface that it came in on. */
+  interface: string
+  /** The group that it was sent to; `null` if it was sent to this host. */
+  group: string | null
+}
+
+/** A refusal of the operating system, as Node's own calls throw it. */
+export interface SystemError extends Error {
+  /** Such as `'EADDRINUSE'`. */
+  code: string
+  /** The system's number of it, negative. */
+  errno: number
+  /** The call that was refused, such as `'bind'`. */
+  syscall: string
+  address?: string
+  port?: number
+}
+
+/**
+ * Something that goes wrong and is tried again for ever, told once per change of state: a
+ * {@link SystemError}'s `code` and details where the system refused something, else the code
+ * `'LARGE_PAYLOAD'` (fragments) or `'ENGINE_FAILED'` (a fault of lan-peers itself; `'close'` follows).
+ */
+export interface Warning extends Error {
+  code: string
+  /** The cure, in a sentence. */
+  hint: string
+  /** The name of the interface concerned. */
+  interface?: string
+  errno?: number
+  syscall?: string
+  address?: string
+  port?: number
+}
+
+/** What is open until it is closed. */
+interface Handle<Events extends Record<keyof Events, unknown[]>> extends EventEmitter {
+  /**
+   * Keeps the process alive again. The default.
+   *
+   * @throws an Error with the code `ERR_CLOSED` once closed
+   */
+  ref(): this
+
+  /**
+   * Lets the process end while this is open.
+   *
+   * @throws an Error with the code `ERR_CLOSED` once closed
+   */
+  unref(): this
+
+  /**
+   * Closes it; no message follows. Once the sockets are free, `'close'` fires and the promise resolves. To
+   * close again is no error.
+   */
+  close(): Promise<void>
+
+  [Symbol.asyncDispose](): Promise<void>
+
+  on<Name extends keyof Events>(event: Name, listener: (...values: Events[Name]) => void): this
+  once<Name extends keyof Events>(event: Name, listener: (...values: Events[Name]) => void): this
+  off<Name extends keyof Events>(event: Name, listener: (...values: Events[Name]) => void): this
+  addListener<Name extends keyof Events>(
+    event: Name,
+    listener: (...values: Events[Name]) => void
+  ): this
+  removeListener<Name extends keyof Events>(
+    event: Name,
+    listener: (...values: Events[Name]) => void
+  ): this
+  prependListener<Name extends keyof Events>(
+    event: Name,
+    listener: (...values: Events[Name]) => void
+  ): this
+  prependOnceListener<Name extends keyof Events>(
+    event: Name,
+    listener: (...values: Events[Name]) => void
+  ): this
+}
+
+export interface ListenerEvents<Message> {
+  /** It is bound; on the tick after `listen`. */
+  listening: []
+  /** A datagram. Messages come in batches; microtasks run after a batch, not between its messages. */
+  message: [message: Message, from: From]
+  /** How many messages were dropped since the last time, because they waited past `highWaterMark`. */
+  drop: [count: number]
+  /** Without a listener, it goes to `process.emitWarning`, once per code. */
+  warning: [warning: Warning]
+  /** It is closed and its sockets are free. */
+  close: []
+}
+
+export interface Listener<Message = Buffer> extends Handle<ListenerEvents<Message>> {
+  /**
+   * The address it is bound to.
+   *
+   * @throws an Error with the code `ERR_CLOSED` once closed
+   */
+  address(): { address: string; family: 'IPv4' | 'IPv6'; port: number }
+
+  /** The groups it hears. */
+  readonly groups: string[]
+
+  /**
+   * Joins a group on its interfaces; to join again is no error.
+   *
+   * @throws `TypeError` with `ERR_INVALID_ARG_TYPE` or `ERR_INVALID_ARG_VALUE`; an Error with `ERR_CLOSED`
+   */
+  join(group: string): void
+
+  /**
+   * Leaves a group.
+   *
+   * @throws `TypeError` with `ERR_INVALID_ARG_TYPE`, or `ERR_INVALID_ARG_VALUE` also for a group that was
+   * not joined; an Error with `ERR_CLOSED`
+   */
+  leave(group: string): void
+
+  /**
+   * @throws an Error with the code `ERR_CLOSED` once closed
+   */
+  stats(): ListenerStats
+}
+
+/** Counts since it was opened. What `received` counts is delivered, malformed, dropped or waiting. */
+export interface ListenerStats {
+  /** Datagrams that were for this listener. */
+  received: number
+  /** Messages emitted. */
+  delivered: number
+  /** The payload received, in bytes. */
+  bytes: number
+  /** Datagrams that were not JSON, with `encoding: 'json'`. */
+  malformed: number
+  /** Datagrams that waited past `highWaterMark`. */
+  dropped: number
+  /** Datagrams that the kernel dropped at the socket for want of room, where it tells (Linux). */
+  lost: number
+  /** The receive buffer in bytes as the system reports it; Linux reports twice what was asked for. */
+  receiveBuffer: number
+}
+
+export interface CasterEvents {
+  /** Without a listener, it goes to `process.emitWarning`, once per code. */
+  warning: [warning: Warning]
+  /** It is closed. */
+  close: []
+}
+
+export interface Caster extends Handle<CasterEvents> {
+  /**
+   * Sends another payload from now on, the first time at once.
+   *
+   * @param intervalMs 1 to 2,147,483,647; as before if left out
+   * @throws as `cast`, and an Error with `ERR_CLOSED`; what was sent before is then sent on
+   */
+  update(payload: Payload, intervalMs?: number): void
+
+  /**
+   * Sends the payload once, out of turn.
+   *
+   * @throws an Error with the code `ERR_CLOSED` once closed
+   */
+  send(): void
+
+  /**
+   * @throws an Error with the code `ERR_CLOSED` once closed
+   */
+  stats(): CasterStats
+}
+
+/** Counts since it was opened. */
+export interface CasterStats {
+  /** Datagrams handed to an interface. Without a carrier they go no further, which nobody is told. */
+  sent: number
+  /** Datagrams that the system did not take. */
+  failed: number
+}

@@ -1,0 +1,175 @@
+'use strict'
+
+const errors = require('./errors.js')
+
+/**
+ * @typedef {import('../binding')} Binding
+ * @typedef {import('../binding').Fault} Fault
+ * @typedef {import('../binding').Source} Source
+ * @typedef {import('./handle.js').Handle} Handle
+ *
+ * @typedef {object} Batch what the binding has filled in; valid until the one who is given it returns
+ * @property {Buffer} buffer all payloads, one after another
+ * @property {Uint32Array} table after HEAD numbers, for each message its end in `buffer` and its source
+ * @property {number} count of messages
+ * @property {number} dropped messages lost to the limit before these
+ * @property {(number: number) => Source} source by the number in the table
+ */
+
+/** What the environment calls on a handle: the engine has closed it; it has heard something. */
+const kEnded = Symbol('ended')
+const kHeard = Symbol('heard')
+
+/** As the binding fills the table: see `take` in binding.d.ts. */
+const HEAD = 3
+const MORE = 1
+const NOTICES = 2
+const SOURCES_RESET = 4
+
+/**
+ * All that one JavaScript environment (the main thread, or a worker) has open, and the one bell by which
+ * the engine calls it. Objects in here are reachable, so that a listener nobody holds goes on hearing.
+ */
+class Environment {
+  #binding
+  /** @type {InstanceType<Binding['Client']> | undefined} */
+  #client
+  /** @type {Map<number, Handle>} */
+  #objects = new Map()
+  /** How many open objects keep the process alive. */
+  #references = 0
+  /** @type {Buffer} */
+  #buffer = Buffer.alloc(0)
+  #table = new Uint32Array(0)
+  /** @type {Source[]} */
+  #sources = []
+  /** @type {Set<string>} */
+  #warned = new Set()
+
+  /**
+   * @param {Binding} binding
+   */
+  constructor(binding) {
+    this.#binding = binding
+  }
+
+  get binding() {
+    return this.#binding
+  }
+
+  /** The native client, made at first use: until then nothing is allocated. */
+  get client() {
+    if (this.#client === undefined) {
+      const { BATCH_BYTES, BATCH_MESSAGES, Client } = this.#binding
+      this.#buffer = Buffer.allocUnsafeSlow(BATCH_BYTES)
+      this.#table = new Uint32Array(HEAD + 2 * BATCH_MESSAGES)
+      const client = new Client(() => this.#answer())
+      this.#client = client
+      // Node runs no clean-up hook of an addon on process.exit() or an uncaught exception.
+      process.once('exit', () => client.shutDown())
+    }
+    return this.#client
+  }
+
+  /**
+   * Takes in an object that the engine has opened. It keeps the process alive.
+   *
+   * @param {number} id
+   * @param {Handle} handle
+   */
+  add(id, handle) {
+    this.#objects.set(id, handle)
+    this.ref()
+  }
+
+  /** One object more keeps the process alive. */
+  ref() {
+    if (this.#references++ === 0) this.client.ref()
+  }
+
+  /** One object less keeps the process alive. */
+  unref() {
+    if (--this.#references === 0) this.client.unref()
+  }
+
+  /**
+   * Tells of a fault: as an event where somebody listens, else as a process warning, once per code.
+   *
+   * @param {Handle} handle
+   * @param {errors.CodedError} warning
+   */
+  warn(handle, warning) {
+    if (handle.listenerCount('warning') > 0) {
+      emitSafely(handle, 'warning', warning)
+    } else if (!this.#warned.has(warning.code)) {
+      this.#warned.add(warning.code)
+      process.emitWarning(warning.hint ? `${warning.message}. ${warning.hint}` : warning.message, {
+        type: 'LanPeersWarning',
+        code: warning.code
+      })
+    }
+  }
+
+  /** Answers the bell: hands out at most one batch of messages, then lets the event loop have its turn. */
+  #answer() {
+    const { client } = this
+    let budget = this.#binding.BATCH_MESSAGES
+    let flags
+    do {
+      const count = client.take(this.#buffer, this.#table)
+      const [id, dropped] = this.#table
+      flags = this.#table[2]
+      if (flags & SOURCES_RESET) this.#sources.length = 0
+      if (flags & NOTICES) for (const notice of client.takeNotices()) this.#notice(notice)
+      if (count > 0 || dropped > 0) {
+        this.#objects.get(id)?.[kHeard]({
+          buffer: this.#buffer,
+          table: this.#table,
+          count,
+          dropped,
+          source: (number) => (this.#sources[number] ??= client.source(number))
+        })
+      }
+      budget -= count
+    } while (flags & MORE && budget > 0)
+    if (flags & MORE) {
+      const again = setImmediate(() => this.#answer())
+      if (this.#references === 0) again.unref()
+    }
+  }
+
+  /**
+   * @param {import('../binding').Notice} notice
+   */
+  #notice({ id, kind, fault, reason }) {
+    const handle = this.#objects.get(id)
+    if (handle === undefined) return
+    if (kind === 'warning') {
+      this.warn(handle, errors.systemError(/** @type {Fault} */ (fault)))
+      return
+    }
+    this.#objects.delete(id)
+    if (kind === 'failed') this.warn(handle, errors.engineFailed(String(reason)))
+    handle[kEnded]()
+  }
+}
+
+/**
+ * Emits an event. An exception of a listener reaches `uncaughtException` as from any emitter, and what
+ * comes after this event still gets its turn.
+ *
+ * @param {import('node:events').EventEmitter} emitter
+ * @param {string} event
+ * @param {...unknown} values
+ */
+function emitSafely(emitter, event, ...values) {
+  try {
+    emitter.emit(event, ...values)
+  } catch (error) {
+    process.nextTick(() => {
+      throw error
+    })
+  }
+}
+
+module.exports = { Environment, HEAD, emitSafely, kEnded, kHeard }

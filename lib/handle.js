@@ -1,0 +1,95 @@
+'use strict'
+
+const { EventEmitter } = require('node:events')
+const { emitSafely, kEnded, kHeard } = require('./environment.js')
+const errors = require('./errors.js')
+
+/**
+ * @typedef {import('./environment.js').Environment} Environment
+ * @typedef {import('./environment.js').Batch} Batch
+ */
+
+/** What everything that is open has in common: it can be closed, and it keeps the process alive. */
+class Handle extends EventEmitter {
+  #environment
+  #id
+  #referenced = true
+  /** @type {Promise<void> | undefined} */
+  #closing
+  #closed = () => {}
+
+  /**
+   * @param {Environment} environment
+   * @param {number} id of an object that the engine has just opened
+   */
+  constructor(environment, id) {
+    super()
+    this.#environment = environment
+    this.#id = id
+    environment.add(id, this)
+  }
+
+  get isOpen() {
+    return this.#closing === undefined
+  }
+
+  /** The environment and the id, for calls that need the object open; else throws ERR_CLOSED. */
+  get open() {
+    if (!this.isOpen) throw errors.closed(this.constructor.name)
+    return { client: this.#environment.client, id: this.#id }
+  }
+
+  ref() {
+    return this.#keepAlive(true)
+  }
+
+  unref() {
+    return this.#keepAlive(false)
+  }
+
+  /** @returns {Promise<void>} */
+  close() {
+    if (this.#closing === undefined) {
+      const { client, id } = this.open
+      this.#closing = new Promise((resolve) => {
+        this.#closed = resolve
+      })
+      client.close(id)
+    }
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose ?? Symbol.for('nodejs.asyncDispose')]() {
+    return this.close()
+  }
+
+  [kEnded]() {
+    // Closed by the engine rather than by `close`, it is closed all the same.
+    this.#closing ??= Promise.resolve()
+    if (this.#referenced) this.#environment.unref()
+    emitSafely(this, 'close')
+    this.#closed()
+  }
+
+  /**
+   * What only listeners do.
+   *
+   * @param {Batch} _batch
+   */
+  [kHeard](_batch) {}
+
+  /**
+   * @param {boolean} wanted
+   */
+  #keepAlive(wanted) {
+    void this.open
+    if (this.#referenced !== wanted) {
+      this.#referenced = wanted
+      if (wanted) this.#environment.ref()
+      else this.#environment.unref()
+    }
+    return this
+  }
+}
+
+module.exports = { Handle }

@@ -1,0 +1,217 @@
+//! Options, faults and notices as JavaScript objects.
+
+use std::net::Ipv4Addr;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use napi::bindgen_prelude::BufferSlice;
+use napi::{Error, Result, Status};
+use napi_derive::napi;
+
+use crate::cast::{self, CastCounters};
+use crate::engine::{self, mailbox};
+use crate::error;
+use crate::listen;
+use crate::net::Selection;
+
+/// See `listen` in index.d.ts; everything has been validated.
+#[napi(object, object_to_js = false)]
+pub struct ListenOptions {
+    pub groups: Vec<String>,
+    pub port: u16,
+    pub interfaces: Vec<String>,
+    pub direct: bool,
+    #[napi(js_name = "self")]
+    pub hears_itself: bool,
+    pub high_water_mark: f64,
+    pub receive_buffer: u32,
+}
+
+/// See `cast` in index.d.ts; everything has been validated.
+#[napi(object, object_to_js = false)]
+pub struct CastOptions {
+    /// Milliseconds.
+    pub interval: u32,
+    pub groups: Vec<String>,
+    pub port: u16,
+    pub interfaces: Vec<String>,
+    pub ttl: u8,
+    pub loopback: bool,
+}
+
+/// A listener that is open.
+#[napi(object, object_from_js = false)]
+pub struct Opened {
+    pub id: u32,
+    pub port: u16,
+}
+
+/// What the system refused. `errno` is positive; 0 says that the engine itself failed.
+#[napi(object, object_from_js = false)]
+pub struct Fault {
+    pub syscall: String,
+    pub errno: i32,
+    pub address: Option<String>,
+    pub port: Option<u16>,
+    pub interface: Option<String>,
+    pub hint: String,
+}
+
+/// Something that happened to an object.
+#[napi(object, object_from_js = false)]
+pub struct Notice {
+    pub id: u32,
+    #[napi(ts_type = "'warning' | 'closed' | 'failed'")]
+    pub kind: &'static str,
+    /// Of a warning.
+    pub fault: Option<Fault>,
+    /// Of a failure.
+    pub reason: Option<String>,
+}
+
+/// Where messages come from: what their `from` objects have in common.
+#[napi(object, object_from_js = false, use_nullable = true)]
+pub struct Source {
+    pub address: String,
+    #[napi(ts_type = "'IPv4' | 'IPv6'")]
+    pub family: &'static str,
+    pub port: u16,
+    pub interface: String,
+    pub group: Option<String>,
+}
+
+/// Counts of a listener, see index.d.ts.
+#[napi(object, object_from_js = false)]
+pub struct ListenerStats {
+    pub received: i64,
+    pub bytes: i64,
+    pub dropped: i64,
+    pub lost: i64,
+    pub receive_buffer: i64,
+}
+
+/// Counts of a cast, see index.d.ts.
+#[napi(object, object_from_js = false)]
+pub struct CasterStats {
+    pub sent: i64,
+    pub failed: i64,
+}
+
+impl TryFrom<ListenOptions> for listen::ListenOptions {
+    type Error = Error;
+
+    fn try_from(options: ListenOptions) -> Result<Self> {
+        Ok(Self {
+            groups: options.groups.iter().map(|group| parse_group(group)).collect::<Result<_>>()?,
+            port: options.port,
+            selection: parse_interfaces(options.interfaces)?,
+            direct: options.direct,
+            hears_itself: options.hears_itself,
+            // A float converts to the nearest value in range.
+            high_water_mark: options.high_water_mark as usize,
+            receive_buffer: options.receive_buffer as usize,
+        })
+    }
+}
+
+impl CastOptions {
+    /// The engine's options, with the payload copied.
+    pub(super) fn with_payload(self, payload: &BufferSlice<'_>) -> Result<cast::CastOptions> {
+        Ok(cast::CastOptions {
+            payload: payload.as_ref().into(),
+            interval: Duration::from_millis(u64::from(self.interval)),
+            groups: self.groups.iter().map(|group| parse_group(group)).collect::<Result<_>>()?,
+            port: self.port,
+            selection: parse_interfaces(self.interfaces)?,
+            ttl: self.ttl,
+            loopback: self.loopback,
+            counters: Arc::new(CastCounters::default()),
+        })
+    }
+}
+
+impl From<error::Fault> for Fault {
+    fn from(fault: error::Fault) -> Self {
+        Self {
+            hint: fault.hint().to_owned(),
+            syscall: fault.syscall.to_owned(),
+            errno: fault.errno,
+            address: fault.address.map(|address| address.to_string()),
+            port: fault.port,
+            interface: fault.interface.as_deref().map(str::to_owned),
+        }
+    }
+}
+
+impl From<engine::OpenError> for Fault {
+    fn from(error: engine::OpenError) -> Self {
+        match error {
+            engine::OpenError::Refused(fault) => fault.into(),
+            engine::OpenError::EngineFailed => Self {
+                syscall: "start".to_owned(),
+                errno: 0,
+                address: None,
+                port: None,
+                interface: None,
+                hint: String::new(),
+            },
+        }
+    }
+}
+
+impl From<engine::Notice> for Notice {
+    fn from(notice: engine::Notice) -> Self {
+        let (id, kind, fault, reason) = match notice {
+            engine::Notice::Warning(id, fault) => (id, "warning", Some(fault.into()), None),
+            engine::Notice::Closed(id) => (id, "closed", None, None),
+            engine::Notice::EngineFailed(id, reason) => (id, "failed", None, Some(reason.to_string())),
+        };
+        Self { id: id.0, kind, fault, reason }
+    }
+}
+
+impl Source {
+    /// Describes a source; `interface` is the name of its interface.
+    pub(super) fn describe(source: &mailbox::Source, interface: &str) -> Self {
+        Self {
+            address: source.address.ip().to_string(),
+            family: if source.address.is_ipv4() { "IPv4" } else { "IPv6" },
+            port: source.address.port(),
+            interface: interface.to_owned(),
+            group: source.group.map(|group| group.to_string()),
+        }
+    }
+}
+
+impl From<engine::ListenerStats> for ListenerStats {
+    fn from(stats: engine::ListenerStats) -> Self {
+        Self {
+            received: count(stats.received),
+            bytes: count(stats.bytes),
+            dropped: count(stats.dropped),
+            lost: count(stats.lost),
+            receive_buffer: count(stats.receive_buffer),
+        }
+    }
+}
+
+impl From<&CastCounters> for CasterStats {
+    fn from(counters: &CastCounters) -> Self {
+        Self { sent: count(counters.sent()), failed: count(counters.failed()) }
+    }
+}
+
+/// A count as JavaScript takes it.
+fn count(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// Parses a group that lib/options.js has let through.
+pub(super) fn parse_group(group: &str) -> Result<Ipv4Addr> {
+    Ipv4Addr::from_str(group).map_err(|_| Error::new(Status::InvalidArg, format!("no IPv4 group: {group}")))
+}
+
+fn parse_interfaces(patterns: Vec<String>) -> Result<Selection> {
+    Selection::parse(patterns).map_err(|bad| Error::new(Status::InvalidArg, bad.to_string()))
+}

@@ -1,0 +1,409 @@
+//! A JavaScript environment's way to the engine, and the engine's beginning and end.
+
+use std::any::Any;
+use std::io;
+use std::net::Ipv4Addr;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use once_cell::unsync::OnceCell;
+
+use super::run::{Command, Engine};
+use super::{Doorbell, ListenerStats, Notice, ObjectId, Taken};
+use crate::cast::CastOptions;
+use crate::error::Fault;
+use crate::listen::ListenOptions;
+use crate::net::Poll;
+
+/// A listener that is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// Its name from now on.
+    pub id: ObjectId,
+    /// The port it hears.
+    pub port: u16,
+}
+
+/// Why an object could not be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OpenError {
+    /// The system refused.
+    Refused(Fault),
+    /// The engine failed while it was at it; the next call starts a new one.
+    EngineFailed,
+}
+
+impl From<Fault> for OpenError {
+    fn from(fault: Fault) -> Self {
+        Self::Refused(fault)
+    }
+}
+
+/// What one environment (the main thread, or a worker) has open.
+pub struct Client {
+    doorbell: Arc<Doorbell>,
+    /// The engine that this client's objects live in. Commands for an object of an engine that has failed
+    /// go nowhere, and the object's [`Notice::EngineFailed`] is on its way.
+    engine: Mutex<Option<Arc<Handle>>>,
+}
+
+impl Client {
+    /// A client that `ring` calls, from the engine's thread, when there is something to [`Client::take`].
+    /// `ring` must not block.
+    pub fn new(ring: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { doorbell: Arc::new(Doorbell::new(ring)), engine: Mutex::new(None) }
+    }
+
+    /// What the engine has for this client.
+    pub fn doorbell(&self) -> &Doorbell {
+        &self.doorbell
+    }
+
+    /// Opens a listener and waits until it is bound.
+    ///
+    /// # Errors
+    /// EADDRINUSE from `bind` if the port is another program's that does not share it; EACCES for a port
+    /// below 1024 without the right to it; EMFILE.
+    pub fn listen(&self, options: ListenOptions) -> Result<Opened, OpenError> {
+        let id = new_id();
+        self.doorbell.add_listener(id, options.high_water_mark);
+        let (reply, answer) = mpsc::channel();
+        let client = Arc::clone(&self.doorbell);
+        let opened = self
+            .open(id, Command::Listen { id, client, options, reply })
+            .map_err(OpenError::from)
+            .and_then(|()| answer.recv().map_err(|_| OpenError::EngineFailed)?.map_err(OpenError::from));
+        if opened.is_err() {
+            self.forget(id);
+            self.doorbell.withdraw(id);
+        }
+        opened
+    }
+
+    /// Opens a cast; it sends at once. What the system refuses comes as a [`Notice::Warning`].
+    ///
+    /// # Errors
+    /// EMFILE or EAGAIN if the engine cannot start.
+    pub fn cast(&self, options: CastOptions) -> Result<ObjectId, OpenError> {
+        let id = new_id();
+        self.doorbell.add_silent(id);
+        let client = Arc::clone(&self.doorbell);
+        match self.open(id, Command::Cast { id, client, options }) {
+            Ok(()) => Ok(id),
+            Err(fault) => {
+                self.forget(id);
+                Err(fault.into())
+            }
+        }
+    }
+
+    /// Joins a group, on the listener's interfaces.
+    pub fn join(&self, id: ObjectId, group: Ipv4Addr) {
+        self.tell(Command::Join { id, group });
+    }
+
+    /// Leaves a group.
+    pub fn leave(&self, id: ObjectId, group: Ipv4Addr) {
+        self.tell(Command::Leave { id, group });
+    }
+
+    /// Changes what a cast sends, and how often; the new payload goes out at once.
+    pub fn update(&self, id: ObjectId, payload: Box<[u8]>, interval: Option<Duration>) {
+        self.tell(Command::Update { id, payload, interval });
+    }
+
+    /// Sends a cast's payload once, out of turn.
+    pub fn send(&self, id: ObjectId) {
+        self.tell(Command::Send { id });
+    }
+
+    /// Closes an object; [`Notice::Closed`] says when its sockets are free.
+    pub fn close(&self, id: ObjectId) {
+        self.tell(Command::Close { id });
+    }
+
+    /// The counts of a listener that is open.
+    pub fn listener_stats(&self, id: ObjectId) -> Option<ListenerStats> {
+        self.doorbell.listener_stats(id)
+    }
+
+    /// See [`Doorbell::take`].
+    pub fn take(&self) -> Taken {
+        self.doorbell.take()
+    }
+
+    /// Takes the notices that wait. An object that is told of its end is gone with that.
+    pub fn take_notices(&self) -> Vec<Notice> {
+        let notices = self.doorbell.take_notices();
+        for notice in &notices {
+            match notice {
+                Notice::Closed(id) | Notice::EngineFailed(id, _) => self.forget(*id),
+                Notice::Warning(..) => {}
+            }
+        }
+        notices
+    }
+
+    /// Closes everything this client has open and waits until it is done; nothing rings afterwards.
+    pub fn shut_down(&self) {
+        let handle = lock(&self.engine).take();
+        if let Some(handle) = handle {
+            let (reply, done) = mpsc::channel();
+            if handle.tell(Command::CloseAll { client: Arc::clone(&self.doorbell), reply }) {
+                // An engine that fails before it answers has closed everything, too.
+                let _ = done.recv();
+            }
+        }
+        release(self.doorbell.remove_all());
+    }
+
+    /// Hands a command that opens `id` to a running engine.
+    fn open(&self, id: ObjectId, command: Command) -> Result<(), Fault> {
+        let mut command = command;
+        loop {
+            // What is held now is released when `id` is forgotten.
+            let handle = match hold(&self.doorbell) {
+                Ok(handle) => handle,
+                Err(error) => {
+                    self.doorbell.remove(id);
+                    return Err(Fault::new("start", &error));
+                }
+            };
+            *lock(&self.engine) = Some(Arc::clone(&handle));
+            match handle.commands.send(command) {
+                Ok(()) => {
+                    handle.wake();
+                    return Ok(());
+                }
+                // That engine has failed. Once its end is over, what it said of this object, which it never
+                // had, is taken back, and the next round starts another.
+                Err(mpsc::SendError(returned)) => {
+                    command = returned;
+                    bury(&handle);
+                    self.doorbell.withdraw(id);
+                    release(1);
+                }
+            }
+        }
+    }
+
+    fn tell(&self, command: Command) {
+        if let Some(handle) = &*lock(&self.engine) {
+            handle.tell(command);
+        }
+    }
+
+    /// Lets go of an object that is open no longer.
+    fn forget(&self, id: ObjectId) {
+        if self.doorbell.remove(id) {
+            release(1);
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn make_the_engine_panic(&self) {
+        self.tell(Command::Panic);
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.shut_down();
+    }
+}
+
+/// The way to the engine's thread.
+struct Handle {
+    commands: Sender<Command>,
+    poll: Arc<Poll>,
+    /// Whom to tell if the engine fails.
+    clients: Mutex<Vec<Weak<Doorbell>>>,
+}
+
+impl Handle {
+    /// Says whether the engine was there to take the command.
+    fn tell(&self, command: Command) -> bool {
+        let sent = self.commands.send(command).is_ok();
+        self.wake();
+        sent
+    }
+
+    fn wake(&self) {
+        // Fails only if the poller's own descriptor is broken, and then the engine has ended with an error.
+        let _ = self.poll.notify();
+    }
+
+    fn add_client(&self, client: &Arc<Doorbell>) {
+        let mut clients = lock(&self.clients);
+        clients.retain(|known| known.strong_count() > 0);
+        if !clients.iter().any(|known| known.as_ptr() == Arc::as_ptr(client)) {
+            clients.push(Arc::downgrade(client));
+        }
+    }
+}
+
+/// An engine and its thread.
+struct Running {
+    handle: Arc<Handle>,
+    thread: JoinHandle<()>,
+}
+
+impl Running {
+    fn start() -> io::Result<Self> {
+        let poll = Arc::new(Poll::new()?);
+        let (commands, inbox) = mpsc::channel();
+        let handle = Arc::new(Handle { commands, poll: Arc::clone(&poll), clients: Mutex::default() });
+        let seen = Arc::clone(&handle);
+        let thread = thread::Builder::new().name("lan-peers".to_owned()).spawn(move || {
+            // The engine is made and unmade in here: a panic closes its sockets and its inbox.
+            let ended = panic::catch_unwind(AssertUnwindSafe(|| Engine::new(poll, inbox).run()));
+            if let Some(reason) = failure(ended) {
+                for client in lock(&seen.clients).iter().filter_map(Weak::upgrade) {
+                    client.fail(&reason);
+                }
+            }
+        })?;
+        Ok(Self { handle, thread })
+    }
+}
+
+/// Why the engine ended, unless it was told to.
+fn failure(ended: Result<io::Result<()>, Box<dyn Any + Send>>) -> Option<Arc<str>> {
+    match ended {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(error.to_string().into()),
+        Err(panic) => Some(match panic.downcast::<&'static str>() {
+            Ok(text) => (*text).into(),
+            Err(panic) => panic.downcast::<String>().map_or_else(|_| "panic".into(), |text| (*text).into()),
+        }),
+    }
+}
+
+/// The engine of this process, while anything is open.
+struct Process {
+    engine: OnceCell<Running>,
+    /// How many objects are open in all environments.
+    open: usize,
+}
+
+static PROCESS: Mutex<Process> = Mutex::new(Process { engine: OnceCell::new(), open: 0 });
+
+/// Keeps the engine running for one object more, and starts it for the first.
+fn hold(client: &Arc<Doorbell>) -> io::Result<Arc<Handle>> {
+    let mut process = lock(&PROCESS);
+    let handle = Arc::clone(&process.engine.get_or_try_init(Running::start)?.handle);
+    handle.add_client(client);
+    process.open += 1;
+    Ok(handle)
+}
+
+/// Lets go of the engine for some objects; after the last one it is stopped and joined.
+fn release(objects: usize) {
+    let mut process = lock(&PROCESS);
+    process.open -= objects;
+    if process.open == 0 {
+        stop(process.engine.take());
+    }
+}
+
+/// Waits for the end of an engine that has failed, and makes room for another.
+fn bury(failed: &Arc<Handle>) {
+    let mut process = lock(&PROCESS);
+    if process.engine.get().is_some_and(|running| Arc::ptr_eq(&running.handle, failed)) {
+        stop(process.engine.take());
+    }
+}
+
+fn stop(engine: Option<Running>) {
+    if let Some(Running { handle, thread }) = engine {
+        handle.tell(Command::Stop);
+        // A panic was caught and told inside; there is nothing left to say here.
+        let _ = thread.join();
+    }
+}
+
+fn new_id() -> ObjectId {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    ObjectId(NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What these guard is whole at every moment that could panic.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::Receiver;
+    use std::time::Instant;
+
+    use super::*;
+    use crate::net::Selection;
+
+    fn client() -> (Client, Receiver<()>) {
+        let (ring, rung) = mpsc::channel();
+        let ring = move || ring.send(()).unwrap_or_default();
+        (Client::new(ring), rung)
+    }
+
+    fn try_listen(client: &Client) -> Result<Opened, OpenError> {
+        let selection = Selection::parse(["127.0.0.1"]).unwrap();
+        client.listen(ListenOptions { port: 0, selection, ..ListenOptions::default() })
+    }
+
+    fn listen(client: &Client) -> Opened {
+        try_listen(client).unwrap()
+    }
+
+    /// What must not happen to a host: a fault of the engine is told, and the next call works again.
+    #[test]
+    fn a_panic_ends_every_object_and_the_next_call_starts_anew() {
+        let deadline = Duration::from_secs(20);
+        let (first, first_rung) = client();
+        let (second, second_rung) = client();
+        let one = listen(&first);
+        let two = listen(&second);
+        first.make_the_engine_panic();
+        for (client, rung, opened) in [(&first, first_rung, one), (&second, second_rung, two)] {
+            rung.recv_timeout(deadline).unwrap();
+            assert!(client.take().notices);
+            let reason = "the test asked for it".into();
+            assert_eq!(client.take_notices(), [Notice::EngineFailed(opened.id, reason)]);
+            assert_eq!(client.listener_stats(opened.id), None);
+        }
+
+        let again = listen(&first);
+        assert_eq!(first.take_notices(), [], "the new object is not told of the old engine");
+        first.make_the_engine_panic();
+        // Without waiting for the news of the end: whoever comes too early is told so, and the next succeeds.
+        let third = loop {
+            match try_listen(&second) {
+                Ok(opened) => break opened,
+                Err(error) => assert_eq!(error, OpenError::EngineFailed),
+            }
+        };
+        second.close(third.id);
+        closes(&second, third.id);
+        first.shut_down();
+        second.shut_down();
+        assert_eq!(first.listener_stats(again.id), None);
+        assert_eq!(lock(&PROCESS).open, 0);
+        assert!(lock(&PROCESS).engine.get().is_none());
+    }
+
+    /// Waits until the object is told of its end, and nothing else is.
+    fn closes(client: &Client, id: ObjectId) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while Instant::now() < deadline {
+            match client.take_notices().as_slice() {
+                [] => thread::yield_now(),
+                notices => return assert_eq!(notices, [Notice::Closed(id)]),
+            }
+        }
+        panic!("the object of the new engine did not close");
+    }
+}

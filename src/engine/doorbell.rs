@@ -1,0 +1,274 @@
+//! What one JavaScript environment has yet to be told, and the bell that calls it.
+//!
+//! The engine puts things in and rings; JavaScript comes and takes them out. The bell is silent while
+//! JavaScript is already on its way, so a flood costs one call a batch, not one a datagram.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::mailbox::{Batch, Mailbox, Source};
+use super::{ListenerStats, ObjectId};
+use crate::error::Fault;
+use crate::net::{Interface, InterfaceIndex};
+
+/// Something that happened to an object, beside the messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// The system refused something; it is tried again.
+    Warning(ObjectId, Fault),
+    /// The object is closed and its sockets are free.
+    Closed(ObjectId),
+    /// The engine failed, for this reason, and the object with it.
+    EngineFailed(ObjectId, Arc<str>),
+}
+
+/// What [`Doorbell::take`] gives at once.
+#[derive(Debug, Default)]
+pub struct Taken {
+    /// A listener, what it has heard, and how many messages it has lost to its limit since the last time.
+    pub messages: Option<(ObjectId, Option<Batch>, usize)>,
+    /// More messages are waiting: come again.
+    pub more: bool,
+    /// Notices are waiting: ask for them.
+    pub notices: bool,
+}
+
+/// See the module.
+pub struct Doorbell {
+    waiting: Mutex<Waiting>,
+    ring: Box<dyn Fn() + Send + Sync>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    objects: HashMap<ObjectId, Option<Inbox>>,
+    /// Listeners with something in their mailbox, each once, served in turn.
+    ready: VecDeque<ObjectId>,
+    notices: Vec<Notice>,
+    names: HashMap<InterfaceIndex, Arc<str>>,
+    /// The bell has been rung and JavaScript has not been through everything since.
+    rung: bool,
+}
+
+/// A listener's part.
+struct Inbox {
+    mailbox: Mailbox,
+    stats: ListenerStats,
+    /// Its id stands in `ready`.
+    ready: bool,
+}
+
+impl Doorbell {
+    /// A bell that calls `ring`, from the engine's thread. `ring` must not block.
+    pub fn new(ring: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { waiting: Mutex::default(), ring: Box::new(ring) }
+    }
+
+    /// Makes a listener known; `limit` is that of its [`Mailbox`].
+    pub(super) fn add_listener(&self, id: ObjectId, limit: usize) {
+        let inbox = Inbox { mailbox: Mailbox::new(limit), stats: ListenerStats::default(), ready: false };
+        self.lock().objects.insert(id, Some(inbox));
+    }
+
+    /// Makes an object known that hears nothing.
+    pub(super) fn add_silent(&self, id: ObjectId) {
+        self.lock().objects.insert(id, None);
+    }
+
+    /// Forgets an object and what waits for it; says whether it was known.
+    pub(super) fn remove(&self, id: ObjectId) -> bool {
+        self.lock().objects.remove(&id).is_some()
+    }
+
+    /// Forgets every object and says how many there were.
+    pub(super) fn remove_all(&self) -> usize {
+        std::mem::take(&mut self.lock().objects).len()
+    }
+
+    /// Tells the names of interfaces, for [`Doorbell::interface_name`].
+    pub(crate) fn name_interfaces(&self, interfaces: &[Interface]) {
+        let mut waiting = self.lock();
+        for interface in interfaces {
+            waiting.names.insert(interface.index, Arc::clone(&interface.name));
+        }
+    }
+
+    /// The name of an interface that a message came in on.
+    pub fn interface_name(&self, index: InterfaceIndex) -> Option<Arc<str>> {
+        self.lock().names.get(&index).cloned()
+    }
+
+    /// Puts messages into a listener's mailbox.
+    pub(crate) fn deliver<'a>(&self, id: ObjectId, messages: impl Iterator<Item = (Source, &'a [u8])>) {
+        let mut waiting = self.lock();
+        let Waiting { objects, ready, .. } = &mut *waiting;
+        let Some(Some(inbox)) = objects.get_mut(&id) else { return };
+        for (source, payload) in messages {
+            inbox.stats.received += 1;
+            inbox.stats.bytes += payload.len() as u64;
+            inbox.stats.dropped += inbox.mailbox.push(source, payload) as u64;
+        }
+        if inbox.ready || inbox.mailbox.is_quiet() {
+            return;
+        }
+        inbox.ready = true;
+        ready.push_back(id);
+        self.ring(waiting);
+    }
+
+    /// Tells of something that happened.
+    pub(crate) fn notify(&self, notice: Notice) {
+        let mut waiting = self.lock();
+        waiting.notices.push(notice);
+        self.ring(waiting);
+    }
+
+    /// Tells every object that the engine has failed.
+    pub(super) fn fail(&self, reason: &Arc<str>) {
+        let mut waiting = self.lock();
+        let Waiting { objects, notices, .. } = &mut *waiting;
+        notices.extend(objects.keys().map(|id| Notice::EngineFailed(*id, Arc::clone(reason))));
+        self.ring(waiting);
+    }
+
+    /// Takes back that the engine has failed an object.
+    pub(super) fn withdraw(&self, id: ObjectId) {
+        self.lock()
+            .notices
+            .retain(|notice| !matches!(notice, Notice::EngineFailed(failed, _) if *failed == id));
+    }
+
+    /// Writes down what the kernel says of a listener's socket.
+    pub(crate) fn set_socket_stats(&self, id: ObjectId, lost: u64, receive_buffer: u64) {
+        if let Some(Some(inbox)) = self.lock().objects.get_mut(&id) {
+            inbox.stats.lost = lost;
+            inbox.stats.receive_buffer = receive_buffer;
+        }
+    }
+
+    /// The counts of a listener.
+    pub(super) fn listener_stats(&self, id: ObjectId) -> Option<ListenerStats> {
+        self.lock().objects.get(&id).and_then(Option::as_ref).map(|inbox| inbox.stats)
+    }
+
+    /// Takes one batch of the listener whose turn it is.
+    pub fn take(&self) -> Taken {
+        let mut waiting = self.lock();
+        let waiting = &mut *waiting;
+        let mut messages = None;
+        while let Some(id) = waiting.ready.pop_front() {
+            // One that was closed meanwhile is passed over.
+            if let Some(Some(inbox)) = waiting.objects.get_mut(&id) {
+                messages = Some((id, inbox.mailbox.take(), inbox.mailbox.take_dropped()));
+                inbox.ready = !inbox.mailbox.is_quiet();
+                if inbox.ready {
+                    waiting.ready.push_back(id);
+                }
+                break;
+            }
+        }
+        let more = !waiting.ready.is_empty();
+        waiting.rung = more;
+        Taken { messages, more, notices: !waiting.notices.is_empty() }
+    }
+
+    /// Gives a batch back for its memory.
+    pub fn recycle(&self, id: ObjectId, batch: Batch) {
+        if let Some(Some(inbox)) = self.lock().objects.get_mut(&id) {
+            inbox.mailbox.recycle(batch);
+        }
+    }
+
+    /// Takes the notices, in the order of what happened.
+    pub(super) fn take_notices(&self) -> Vec<Notice> {
+        std::mem::take(&mut self.lock().notices)
+    }
+
+    fn ring(&self, mut waiting: MutexGuard<'_, Waiting>) {
+        if !std::mem::replace(&mut waiting.rung, true) {
+            drop(waiting);
+            (self.ring)();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        // A panic elsewhere leaves nothing half done here that would matter to those who still listen.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::super::mailbox::BATCH_MESSAGES;
+    use super::*;
+
+    fn bell() -> (Doorbell, Arc<AtomicUsize>) {
+        let rings = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&rings);
+        let ring = move || {
+            count.fetch_add(1, Ordering::Relaxed);
+        };
+        (Doorbell::new(ring), rings)
+    }
+
+    fn deliver(bell: &Doorbell, id: u32, count: usize) {
+        let source = Source { address: ([10, 0, 0, 1], 1).into(), interface: InterfaceIndex(1), group: None };
+        bell.deliver(ObjectId(id), (0..count).map(|_| (source, &b"x"[..])));
+    }
+
+    #[test]
+    fn rings_once_until_everything_is_taken() {
+        let (bell, rings) = bell();
+        bell.add_listener(ObjectId(1), usize::MAX);
+        deliver(&bell, 1, 300);
+        deliver(&bell, 1, 1);
+        assert_eq!(rings.load(Ordering::Relaxed), 1);
+        let taken = bell.take();
+        assert_eq!(taken.messages.unwrap().1.unwrap().len(), BATCH_MESSAGES);
+        assert!(taken.more);
+        deliver(&bell, 1, 1);
+        assert_eq!(rings.load(Ordering::Relaxed), 1, "JavaScript is still on its way");
+        assert_eq!(bell.take().messages.unwrap().1.unwrap().len(), 46);
+        deliver(&bell, 1, 1);
+        assert_eq!(rings.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn listeners_take_turns() {
+        let (bell, _) = bell();
+        for id in 1..=2 {
+            bell.add_listener(ObjectId(id), usize::MAX);
+            deliver(&bell, id, 2 * BATCH_MESSAGES);
+        }
+        let order: Vec<_> = (0..4).map(|_| bell.take().messages.unwrap().0.0).collect();
+        assert_eq!(order, [1, 2, 1, 2]);
+        assert!(bell.take().messages.is_none());
+    }
+
+    #[test]
+    fn a_closed_listener_is_told_nothing_more() {
+        let (bell, _) = bell();
+        bell.add_listener(ObjectId(1), usize::MAX);
+        deliver(&bell, 1, 1);
+        assert!(bell.remove(ObjectId(1)));
+        assert!(!bell.remove(ObjectId(1)));
+        deliver(&bell, 1, 1);
+        let taken = bell.take();
+        assert!(taken.messages.is_none() && !taken.more);
+    }
+
+    #[test]
+    fn only_dropping_is_worth_a_ring_too() {
+        let (bell, rings) = bell();
+        bell.add_listener(ObjectId(1), 10);
+        deliver(&bell, 1, 3);
+        assert_eq!(rings.load(Ordering::Relaxed), 1);
+        let (_, batch, dropped) = bell.take().messages.unwrap();
+        assert!(batch.is_none());
+        assert_eq!(dropped, 3);
+        let stats = bell.listener_stats(ObjectId(1)).unwrap();
+        assert_eq!((stats.received, stats.dropped), (3, 3));
+    }
+}

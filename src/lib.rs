@@ -1,0 +1,11 @@
+//! The native core of lan-peers: UDP multicast on a thread of its own.
+//!
+//! Data flows one way: [`net`] hears, [`listen`] decides for whom, [`engine`] keeps it until JavaScript
+//! comes for it through [`binding`]. The other way go commands, and [`cast`] sends.
+
+pub mod binding;
+pub mod cast;
+pub mod engine;
+pub mod error;
+pub mod listen;
+pub mod net;

@@ -1,0 +1,91 @@
+//! The poller and the sources registered with it.
+
+use std::io;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use polling::{AsSource, Event, Events, PollMode, Poller};
+
+/// Waits for sockets, for a notice from another thread, and for the time, on one thread.
+///
+/// Level-triggered: a socket that still holds datagrams is reported again.
+pub struct Poll {
+    poller: Poller,
+}
+
+impl Poll {
+    /// Makes a poller with nothing registered.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self { poller: Poller::new()? })
+    }
+
+    /// Waits until a registered source is readable, [`Poll::notify`] is called, or `timeout` has passed;
+    /// `None` waits for ever. The keys of the readable sources replace what `ready` held.
+    pub fn wait(
+        &self,
+        events: &mut Events,
+        ready: &mut Vec<usize>,
+        timeout: Option<Duration>,
+    ) -> io::Result<()> {
+        ready.clear();
+        events.clear();
+        match self.poller.wait(events, timeout) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+        ready.extend(events.iter().map(|event| event.key));
+        Ok(())
+    }
+
+    /// Ends the current wait, or the next one if none is under way.
+    pub fn notify(&self) -> io::Result<()> {
+        self.poller.notify()
+    }
+
+    /// Hands `source` to the poller until the returned guard is dropped.
+    pub fn register<S>(self: &Arc<Self>, source: S, key: usize) -> io::Result<Registered<S>>
+    where
+        S: AsSource,
+    {
+        // SAFETY: a source must be deleted from the poller before it is closed. `Registered` owns the
+        // source and deletes it in `drop`, before its field `source` is dropped.
+        unsafe { self.poller.add_with_mode(&source.source(), Event::readable(key), PollMode::Level)? };
+        Ok(Registered { source, poll: Arc::clone(self), key })
+    }
+}
+
+/// A source that the poller watches for as long as this lives.
+pub struct Registered<S: AsSource> {
+    source: S,
+    poll: Arc<Poll>,
+    key: usize,
+}
+
+impl<S: AsSource> Registered<S> {
+    /// Stops reporting the source as readable.
+    pub fn pause(&self) -> io::Result<()> {
+        self.poll.poller.modify_with_mode(&self.source, Event::none(self.key), PollMode::Level)
+    }
+
+    /// Reports the source as readable again.
+    pub fn resume(&self) -> io::Result<()> {
+        self.poll.poller.modify_with_mode(&self.source, Event::readable(self.key), PollMode::Level)
+    }
+}
+
+impl<S: AsSource> Deref for Registered<S> {
+    type Target = S;
+
+    fn deref(&self) -> &S {
+        &self.source
+    }
+}
+
+impl<S: AsSource> Drop for Registered<S> {
+    fn drop(&mut self) {
+        // Fails only if the source is not registered, which is what is wanted here.
+        let _ = self.poll.poller.delete(&self.source);
+    }
+}
