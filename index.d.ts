@@ -201,7 +201,7 @@ export interface Warning extends Error {
 }
 
 /** What is open until it is closed. */
-interface Handle<Events extends Record<keyof Events, unknown[]>> extends EventEmitter {
+interface Handle<Events extends Record<keyof Events, unknown[]>> extends EventEmitter<Events> {
   /**
    * Keeps the process alive again. The default.
    *
@@ -223,26 +223,6 @@ interface Handle<Events extends Record<keyof Events, unknown[]>> extends EventEm
   close(): Promise<void>
 
   [Symbol.asyncDispose](): Promise<void>
-
-  on<Name extends keyof Events>(event: Name, listener: (...values: Events[Name]) => void): this
-  once<Name extends keyof Events>(event: Name, listener: (...values: Events[Name]) => void): this
-  off<Name extends keyof Events>(event: Name, listener: (...values: Events[Name]) => void): this
-  addListener<Name extends keyof Events>(
-    event: Name,
-    listener: (...values: Events[Name]) => void
-  ): this
-  removeListener<Name extends keyof Events>(
-    event: Name,
-    listener: (...values: Events[Name]) => void
-  ): this
-  prependListener<Name extends keyof Events>(
-    event: Name,
-    listener: (...values: Events[Name]) => void
-  ): this
-  prependOnceListener<Name extends keyof Events>(
-    event: Name,
-    listener: (...values: Events[Name]) => void
-  ): this
 }
 
 export interface ListenerEvents<Message> {

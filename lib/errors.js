@@ -115,7 +115,7 @@ function systemError({ syscall, errno, address, port, interface: name, hint }) {
   /** @type {Record<string, unknown>} */
   const details = { errno: -errno, code, syscall, address, port, interface: name, hint }
   for (const key of Object.keys(details)) if (details[key] === undefined) delete details[key]
-  return /** @type {CodedError} */ (Object.assign(error, details))
+  return Object.assign(error, details, { code })
 }
 
 /**

@@ -19,7 +19,7 @@ function parse(bytes) {
   if (!isUtf8(bytes)) return MALFORMED
   let value
   try {
-    value = JSON.parse(bytes.utf8Slice(0, bytes.length))
+    value = JSON.parse(bytes.toString())
   } catch {
     return MALFORMED
   }

@@ -1,0 +1,226 @@
+'use strict'
+
+const assert = require('node:assert/strict')
+const { test } = require('node:test')
+const { hosts, unavailable } = require('./hosts.js')
+
+/** Everything a process has heard of this message. */
+const heard = (
+  /** @type {import('./process.js').Process} */ process,
+  /** @type {string} */ message
+) => process.values().filter((value) => value?.message === message)
+
+test(
+  'a host on two LANs casts on both, each with the address it has there',
+  {
+    skip: unavailable
+  },
+  async (t) => {
+    const { left, both, right } = await hosts(t, { left: [0], both: [0, 1], right: [1] })
+    const onLeft = left.run('fixtures/listen.js')
+    const onRight = right.run('fixtures/listen.js')
+    both.run('fixtures/cast.js', 'both')
+
+    const leftHeard = await onLeft.json((said) => said.message === 'both')
+    const rightHeard = await onRight.json((said) => said.message === 'both')
+    assert.equal(leftHeard.from.address, both.addresses[0])
+    assert.equal(rightHeard.from.address, both.addresses[1])
+    assert.notEqual(leftHeard.from.port, 9778, 'it is sent from a port of its own')
+  }
+)
+
+test('from tells the interface it came in on, and the group', { skip: unavailable }, async (t) => {
+  const { left, both, right } = await hosts(t, { left: [0], both: [0, 1], right: [1] })
+  const listener = both.run('fixtures/listen.js', { group: ['224.0.0.1', '239.1.2.3'] })
+  left.run('fixtures/cast.js', 'left')
+  right.run('fixtures/cast.js', 'right', '50', { group: '239.1.2.3' })
+
+  const { from: fromLeft } = await listener.json((said) => said.message === 'left')
+  const { from: fromRight } = await listener.json((said) => said.message === 'right')
+  const { port: leftPort } = fromLeft
+  assert.deepEqual(fromLeft, {
+    address: left.address,
+    family: 'IPv4',
+    port: leftPort,
+    size: 4,
+    interface: 'eth0',
+    group: '224.0.0.1'
+  })
+  assert.equal(fromRight.address, right.address)
+  assert.equal(fromRight.interface, 'eth1')
+  assert.equal(fromRight.group, '239.1.2.3')
+})
+
+test('interfaces chooses where to listen and to cast', { skip: unavailable }, async (t) => {
+  const { left, both, right } = await hosts(t, { left: [0], both: [0, 1], right: [1] })
+  const onLeft = left.run('fixtures/listen.js')
+  const onRight = right.run('fixtures/listen.js')
+  const only = {
+    name: both.run('fixtures/listen.js', { interfaces: 'eth1' }),
+    address: both.run('fixtures/listen.js', { interfaces: both.addresses[1] }),
+    network: both.run('fixtures/listen.js', { interfaces: ['10.77.1.0/24'] }),
+    exclusion: both.run('fixtures/listen.js', { interfaces: ['!eth0', '!lo'] })
+  }
+  for (const listener of Object.values(only)) await listener.json((said) => said.listening)
+  left.run('fixtures/cast.js', 'left')
+  right.run('fixtures/cast.js', 'right')
+  const caster = both.run('fixtures/cast.js', 'both', '50', { interfaces: '!eth1' })
+
+  // What must not come is given the time in which what must come does: from one cast, several times.
+  for (const listener of [...Object.values(only), onRight]) {
+    await listener.json((said) => said.message === 'right')
+  }
+  await onLeft.json((said) => said.message === 'both')
+  caster.write('stats')
+  const { stats } = await caster.json((said) => said.stats)
+  assert.deepEqual(heard(onRight, 'both'), [])
+  assert.ok(stats.sent >= 1)
+  assert.equal(stats.failed, 0)
+  const before = onLeft.lines.length
+  await onLeft.json((said) => said.message === 'left', before)
+  for (const [how, listener] of Object.entries(only)) {
+    assert.deepEqual(heard(listener, 'left'), [], `chosen by ${how}`)
+  }
+})
+
+test(
+  'a group that another program on the host has joined does not reach us until we join',
+  {
+    skip: unavailable
+  },
+  async (t) => {
+    const { a, b } = await hosts(t, 2)
+    const other = b.run('fixtures/dgram.js', '9778', `239.9.9.9@${b.address}`)
+    await other.json((said) => said.listening)
+    const ours = b.run('fixtures/listen.js')
+    await ours.json((said) => said.listening)
+    a.run('fixtures/cast.js', 'theirs', '50', { group: '239.9.9.9' })
+    a.run('fixtures/cast.js', 'ours')
+
+    await other.json((said) => said.message === 'theirs')
+    await ours.json((said) => said.message === 'ours')
+    const before = other.lines.length
+    await other.json((said) => said.message === 'theirs', before)
+    assert.deepEqual(heard(ours, 'theirs'), [])
+    ours.write('join 239.9.9.9')
+    const { from } = await ours.json((said) => said.message === 'theirs')
+    assert.equal(from.group, '239.9.9.9')
+  }
+)
+
+test(
+  'unicast to the host is heard as direct, unless that is not wanted or its interface is not in use',
+  {
+    skip: unavailable
+  },
+  async (t) => {
+    const { a, b } = await hosts(t, { a: [0, 1], b: [0, 1] })
+    const listeners = {
+      all: b.run('fixtures/listen.js', { port: 9001 }),
+      none: b.run('fixtures/listen.js', { port: 9002, direct: false }),
+      eth1: b.run('fixtures/listen.js', { port: 9003, interfaces: 'eth1' })
+    }
+    for (const listener of Object.values(listeners)) await listener.json((said) => said.listening)
+    const sender = a.run('fixtures/dgram.js', '9000')
+    await sender.json((said) => said.listening)
+    for (const port of [9001, 9002, 9003]) {
+      for (const address of b.addresses) sender.write(`send to:${address} ${address} ${port}`)
+    }
+    for (const port of ['9001', '9002', '9003'])
+      a.run('fixtures/cast.js', 'end', '50', { port: Number(port) })
+    const directs = async (/** @type {keyof typeof listeners} */ name) => {
+      await listeners[name].json((said) => said.message === 'end')
+      return listeners[name]
+        .values()
+        .filter((said) => said?.from?.group === null)
+        .map((said) => [said.message, said.from.interface])
+        .sort()
+    }
+    const [first, second] = b.addresses
+    assert.deepEqual(await directs('all'), [
+      [`to:${first}`, 'eth0'],
+      [`to:${second}`, 'eth1']
+    ])
+    assert.deepEqual(await directs('none'), [])
+    assert.deepEqual(await directs('eth1'), [[`to:${second}`, 'eth1']])
+  }
+)
+
+test(
+  'loopback: false is heard by others alone, ttl: 0 by this host alone',
+  {
+    skip: unavailable
+  },
+  async (t) => {
+    const { a, b } = await hosts(t, 2)
+    const here = a.run('fixtures/listen.js')
+    const there = b.run('fixtures/listen.js')
+    for (const listener of [here, there]) await listener.json((said) => said.listening)
+    a.run('fixtures/cast.js', 'others', '50', { loopback: false })
+    a.run('fixtures/cast.js', 'host', '50', { ttl: 0 })
+    await there.json((said) => said.message === 'others')
+    await here.json((said) => said.message === 'host')
+    const [hereBefore, thereBefore] = [here.lines.length, there.lines.length]
+    await there.json((said) => said.message === 'others', thereBefore)
+    await here.json((said) => said.message === 'host', hereBefore)
+    assert.deepEqual(heard(here, 'others'), [])
+    assert.deepEqual(heard(there, 'host'), [])
+  }
+)
+
+test(
+  'with no network but loopback it works on that, and without any it waits',
+  {
+    skip: unavailable
+  },
+  async (t) => {
+    const { alone } = await hosts(t, { alone: [] })
+    const listener = alone.run('fixtures/listen.js')
+    alone.run('fixtures/cast.js', 'hello')
+    const { from } = await listener.json((said) => said.message === 'hello')
+    assert.equal(from.address, '127.0.0.1')
+    assert.equal(from.interface, 'lo')
+
+    alone.link('lo', 'down')
+    const late = alone.run('fixtures/listen.js')
+    const caster = alone.run('fixtures/cast.js', 'nobody')
+    await late.json((said) => said.listening)
+    await caster.json((said) => said.casting)
+    caster.write('stats')
+    assert.deepEqual((await caster.json((said) => said.stats)).stats, { sent: 0, failed: 0 })
+  }
+)
+
+test(
+  'an interface that goes down is one warning with a hint, and the others go on',
+  {
+    skip: unavailable
+  },
+  async (t) => {
+    const { a, b } = await hosts(t, { a: [0, 1], b: [0, 1] })
+    const listener = b.run('fixtures/listen.js')
+    const caster = a.run('fixtures/cast.js', 'hello', '20')
+    await listener.json((said) => said.message === 'hello' && said.from.interface === 'eth1')
+    a.link('eth1', 'down')
+    const warning = await caster.json((said) => said.warning)
+    assert.equal(warning.warning, 'ENETUNREACH')
+    assert.equal(warning.syscall, 'send')
+    assert.equal(warning.interface, 'eth1')
+    assert.match(warning.hint, /interface is down/)
+
+    let before = listener.lines.length
+    await listener.json((said) => said.from?.interface === 'eth0', before)
+    // Heard again once it is back, without a word: and then down again, which is a change of state again.
+    a.link('eth1', 'up')
+    before = listener.lines.length
+    await listener.json((said) => said.from?.interface === 'eth1', before)
+    const warned = caster.lines.length
+    assert.equal(
+      caster.values().filter((said) => said?.warning).length,
+      1,
+      'once per change of state'
+    )
+    a.link('eth1', 'down')
+    await caster.json((said) => said.warning === 'ENETUNREACH', warned)
+  }
+)

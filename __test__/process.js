@@ -1,0 +1,169 @@
+'use strict'
+
+const { spawn } = require('node:child_process')
+const { once } = require('node:events')
+const { createInterface } = require('node:readline')
+
+/** Ten times what anything waited for here usually takes, and more: this machine may be busy. */
+const DEADLINE = 20_000
+
+/** A child process whose lines can be waited for. It ends with the test. */
+class Process {
+  /** Everything it has printed, errors included, line by line. */
+  lines = /** @type {string[]} */ ([])
+  #watchers = new Set()
+  #name
+
+  /**
+   * @param {import('node:test').TestContext} t
+   * @param {string} name for messages
+   * @param {string[]} command
+   * @param {string[]} [enter] the words before it that enter a namespace
+   */
+  constructor(t, name, command, enter = []) {
+    this.#name = name
+    // Whatever becomes of the test, the kernel ends its children with it. Not before entering a
+    // namespace: a change of rights would end that.
+    const [first, ...rest] = [...enter, 'setpriv', '--pdeathsig', 'KILL', '--', ...command]
+    this.child = spawn(first, rest, { stdio: ['pipe', 'pipe', 'pipe'] })
+    this.ended = once(this.child, 'close').then(([code, signal]) => ({ code, signal }))
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      createInterface({ input: stream }).on('line', (line) => {
+        this.lines.push(line)
+        for (const watch of this.#watchers) watch()
+      })
+    }
+    // A child that has ended no longer reads; what became of it, the test asks for itself.
+    this.child.stdin.on('error', () => {})
+    t.after(() => this.kill())
+  }
+
+  /** @param {string} text a line for its standard input */
+  write(text) {
+    this.child.stdin.write(`${text}\n`)
+  }
+
+  /**
+   * Waits for a line, among those it has printed and those to come.
+   *
+   * @param {RegExp} pattern
+   * @returns {Promise<RegExpMatchArray>}
+   */
+  async line(pattern) {
+    return this.#until(() => {
+      for (const line of this.lines) {
+        const match = line.match(pattern)
+        if (match) return match
+      }
+      return undefined
+    }, `a line like ${pattern}`)
+  }
+
+  /**
+   * Waits for a line that is JSON, and what is wanted.
+   *
+   * @param {(value: any) => boolean} wanted
+   * @param {number} [from] the first line that counts
+   * @returns {Promise<any>}
+   */
+  async json(wanted, from = 0) {
+    return this.#until(
+      () =>
+        this.values()
+          .slice(from)
+          .find((value) => value !== undefined && wanted(value)),
+      `JSON for which ${wanted}`
+    )
+  }
+
+  /** Each line as JSON; `undefined` for one that is not. */
+  values() {
+    return this.lines.map((line) => {
+      try {
+        return JSON.parse(line)
+      } catch {
+        return undefined
+      }
+    })
+  }
+
+  /** Waits until it ends by itself. */
+  async end() {
+    let timer
+    const late = new Promise((_, reject) => {
+      timer = setTimeout(() => reject(this.#error('did not end')), DEADLINE)
+    })
+    try {
+      return await Promise.race([this.ended, late])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** Ends it, if it has not ended, and waits for that. */
+  async kill() {
+    if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill('SIGKILL')
+    await this.ended
+  }
+
+  /**
+   * @template T
+   * @param {() => T | undefined} look
+   * @param {string} what
+   * @returns {Promise<T>}
+   */
+  #until(look, what) {
+    return new Promise((resolve, reject) => {
+      const done = () => {
+        clearTimeout(timer)
+        this.#watchers.delete(watch)
+      }
+      const watch = () => {
+        const found = look()
+        if (found === undefined) return
+        done()
+        resolve(found)
+      }
+      const timer = setTimeout(() => {
+        done()
+        reject(this.#error(`did not print ${what}`))
+      }, DEADLINE)
+      this.#watchers.add(watch)
+      watch()
+      this.ended.then(() => {
+        done()
+        reject(this.#error(`ended without printing ${what}`))
+      })
+    })
+  }
+
+  /** @param {string} what */
+  #error(what) {
+    const { exitCode, signalCode } = this.child
+    const state = exitCode ?? signalCode ?? 'running'
+    const tail = this.lines.slice(-15).map((line) => `  ${line.slice(0, 300)}`)
+    return new Error(`${this.#name} (${state}) ${what}; its last lines:\n${tail.join('\n')}`)
+  }
+}
+
+/**
+ * Runs a script of this folder with Node, on this computer. It must keep to the loopback interface.
+ *
+ * @param {import('node:test').TestContext} t
+ * @param {string} script
+ * @param {...unknown} args those that are no strings go as JSON
+ */
+const run = (t, script, ...args) => new Process(t, script, nodeCommand(script, args))
+
+/**
+ * @param {string} script in this folder; further words are options of Node before it
+ * @param {unknown[]} args
+ */
+function nodeCommand(script, args) {
+  const words = script.split(' ')
+  const path = require.resolve(`./${words.pop()}`)
+  const texts = args.map((arg) => (typeof arg === 'string' ? arg : JSON.stringify(arg)))
+  return [process.execPath, ...words, path, ...texts]
+}
+
+module.exports = { DEADLINE, Process, nodeCommand, run }

@@ -1,0 +1,101 @@
+import { expectAssignable, expectError, expectType } from 'tsd'
+import { cast, listen } from '..'
+import type { Caster, CasterStats, From, Listener, ListenerStats, Payload, Warning } from '..'
+
+// listen: what a message is follows from the encoding
+expectType<Listener<Buffer>>(listen())
+expectType<Listener<Buffer>>(
+  listen((message, from) => {
+    expectType<Buffer>(message)
+    expectType<From>(from)
+  })
+)
+expectType<Listener<Buffer>>(listen({}))
+expectType<Listener<Buffer>>(listen(undefined, (message) => expectType<Buffer>(message)))
+expectType<Listener<Buffer>>(
+  listen({ encoding: 'buffer' }, (message) => expectType<Buffer>(message))
+)
+expectType<Listener<string>>(listen({ encoding: 'utf8' }, (message) => expectType<string>(message)))
+expectType<Listener<unknown>>(
+  listen({ encoding: 'json' }, (message) => expectType<unknown>(message))
+)
+declare const encoding: 'buffer' | 'utf8' | 'json'
+expectType<Listener<unknown>>(listen({ encoding }, (message) => expectType<unknown>(message)))
+
+expectAssignable<Parameters<typeof listen>[0]>({
+  group: ['224.0.0.1', '239.1.2.3'],
+  port: 0,
+  interfaces: ['eth*', '!eth1'],
+  direct: false,
+  self: false,
+  highWaterMark: 1024,
+  receiveBuffer: 65536
+})
+expectError(listen({ encoding: 'latin1' }))
+expectError(listen({ port: '9778' }))
+expectError(listen({ ttl: 1 }))
+expectError(listen('224.0.0.1'))
+
+const listener = listen({ encoding: 'utf8' })
+listener.on('message', (message, from) => {
+  expectType<string>(message)
+  expectType<'IPv4' | 'IPv6'>(from.family)
+  expectType<string | null>(from.group)
+})
+listener.once('listening', () => {})
+listener.on('drop', (count) => expectType<number>(count))
+listener.on('warning', (warning) => {
+  expectType<Warning>(warning)
+  expectType<string>(warning.hint)
+})
+listener.on('close', () => {})
+expectError(listener.on('drop', (count: string) => count))
+expectType<{ address: string; family: 'IPv4' | 'IPv6'; port: number }>(listener.address())
+expectType<string[]>(listener.groups)
+expectType<void>(listener.join('239.1.2.3'))
+expectType<void>(listener.leave('239.1.2.3'))
+expectType<ListenerStats>(listener.stats())
+expectType<Listener<string>>(listener.ref())
+expectType<Listener<string>>(listener.unref())
+expectType<Promise<void>>(listener.close())
+expectType<Promise<void>>(listener[Symbol.asyncDispose]())
+expectError((listener.groups = []))
+
+// cast: every kind of payload
+for (const payload of [
+  'text',
+  Buffer.from('text'),
+  new Uint16Array(2),
+  new DataView(new ArrayBuffer(2)),
+  { username: 'ada' },
+  [1, 2]
+]) {
+  expectAssignable<Payload>(payload)
+  expectType<Caster>(cast(payload))
+}
+expectType<Caster>(cast('text', 20))
+expectType<Caster>(
+  cast('text', undefined, {
+    group: '239.1.2.3',
+    port: 9778,
+    interfaces: '127.0.0.1',
+    ttl: 0,
+    loopback: false
+  })
+)
+expectError(cast())
+expectError(cast(5))
+expectError(cast(null))
+expectError(cast('text', '20'))
+expectError(cast('text', 20, { self: false }))
+
+const caster = cast('text')
+expectType<void>(caster.update({ username: 'grace' }))
+expectType<void>(caster.update('text', 500))
+expectType<void>(caster.send())
+expectType<CasterStats>(caster.stats())
+expectType<Caster>(caster.ref())
+expectType<Caster>(caster.unref())
+expectType<Promise<void>>(caster.close())
+caster.on('warning', (warning) => expectType<Warning>(warning))
+caster.on('close', () => {})
