@@ -2,6 +2,7 @@
 
 const { spawn } = require('node:child_process')
 const { once } = require('node:events')
+const { readFileSync, readdirSync, readlinkSync } = require('node:fs')
 const { createInterface } = require('node:readline')
 
 /** Ten times what anything waited for here usually takes, and more: this machine may be busy. */
@@ -147,6 +148,43 @@ class Process {
 }
 
 /**
+ * Waits, with the event loop running, until something is so.
+ *
+ * @param {() => unknown} condition
+ */
+async function until(condition) {
+  const deadline = Date.now() + DEADLINE
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error(`it never was so that ${condition}`)
+    await new Promise((resolve) => setTimeout(resolve, 1))
+  }
+}
+
+/**
+ * The threads of lan-peers in a process, as their numbers.
+ *
+ * @param {number | 'self'} [pid]
+ */
+function nativeThreads(pid = 'self') {
+  const folder = `/proc/${pid}/task`
+  return readdirSync(folder).filter(
+    (task) => readFileSync(`${folder}/${task}/comm`, 'utf8').trim() === 'lan-peers'
+  )
+}
+
+/** How many sockets this process has open. */
+function openSockets() {
+  const folder = '/proc/self/fd'
+  return readdirSync(folder).filter((fd) => {
+    try {
+      return readlinkSync(`${folder}/${fd}`).startsWith('socket:')
+    } catch {
+      return false // the one that the listing itself used
+    }
+  }).length
+}
+
+/**
  * Runs a script of this folder with Node, on this computer. It must keep to the loopback interface.
  *
  * @param {import('node:test').TestContext} t
@@ -166,4 +204,4 @@ function nodeCommand(script, args) {
   return [process.execPath, ...words, path, ...texts]
 }
 
-module.exports = { DEADLINE, Process, nodeCommand, run }
+module.exports = { Process, nativeThreads, nodeCommand, openSockets, run, until }

@@ -1,0 +1,338 @@
+'use strict'
+
+const assert = require('node:assert/strict')
+const { test } = require('node:test')
+const { cast, listen } = require('..')
+const { LOOPBACK, castTo, listenHere } = require('./loopback.js')
+const { until } = require('./process.js')
+
+/** @typedef {[what: any, error: Function, code: string, message: string]} Case */
+
+const TYPE = /** @type {const} */ ([TypeError, 'ERR_INVALID_ARG_TYPE'])
+const VALUE = /** @type {const} */ ([TypeError, 'ERR_INVALID_ARG_VALUE'])
+const RANGE = /** @type {const} */ ([RangeError, 'ERR_OUT_OF_RANGE'])
+
+/** @type {Case[]} options that both take */
+const OPTIONS = [
+  [null, ...TYPE, 'The "options" argument must be of type object. Received null'],
+  [5, ...TYPE, 'The "options" argument must be of type object. Received type number (5)'],
+  [[], ...TYPE, 'The "options" argument must be of type object. Received an instance of Array'],
+  [
+    { group: 5 },
+    ...TYPE,
+    'The "options.group" property must be of type string or an array of strings. Received type number (5)'
+  ],
+  [
+    { group: '10.0.0.1' },
+    ...VALUE,
+    "The property 'options.group' must be a multicast address, 224.0.0.0 to 239.255.255.255. Received '10.0.0.1'"
+  ],
+  [
+    { group: '240.0.0.1' },
+    ...VALUE,
+    "The property 'options.group' must be a multicast address, 224.0.0.0 to 239.255.255.255. Received '240.0.0.1'"
+  ],
+  [
+    { group: 'nonsense' },
+    ...VALUE,
+    "The property 'options.group' must be a multicast address, 224.0.0.0 to 239.255.255.255. Received 'nonsense'"
+  ],
+  [
+    { group: 'ff02::1' },
+    ...VALUE,
+    "The property 'options.group' must be an IPv4 group; this version has no IPv6. Received 'ff02::1'"
+  ],
+  [
+    { group: [] },
+    ...VALUE,
+    "The property 'options.group' must name at least one group. Received []"
+  ],
+  [
+    { group: ['224.0.0.1', 7] },
+    ...TYPE,
+    'The "options.group[1]" property must be of type string. Received type number (7)'
+  ],
+  [
+    { port: '9778' },
+    ...TYPE,
+    'The "options.port" property must be of type number. Received type string (\'9778\')'
+  ],
+  [
+    { port: 1.5 },
+    ...RANGE,
+    'The value of "options.port" is out of range. It must be an integer. Received 1.5'
+  ],
+  [
+    { port: NaN },
+    ...RANGE,
+    'The value of "options.port" is out of range. It must be an integer. Received NaN'
+  ],
+  [
+    { interfaces: 5 },
+    ...TYPE,
+    'The "options.interfaces" property must be of type string or an array of strings. Received type number (5)'
+  ],
+  [
+    { interfaces: ['lo', null] },
+    ...TYPE,
+    'The "options.interfaces[1]" property must be of type string. Received null'
+  ],
+  ...[
+    ['', 'a pattern may not be empty', ''],
+    ['10.0.0.0/33', 'an IPv4 CIDR ends in a prefix length from 0 to 32', '10.0.0.0/33'],
+    ['eth0/8', "a CIDR needs an address before the '/'", 'eth0/8'],
+    ['1.2.3', 'neither an interface name nor an address', '1.2.3'],
+    ['!!lo', "'!' excludes only in front of a pattern, once", '!!lo']
+  ].map(
+    ([pattern, why, shown]) =>
+      /** @type {Case} */ ([
+        { interfaces: pattern },
+        ...VALUE,
+        'The property \'options.interfaces\' must hold interface names, addresses or CIDRs, each with "!" to ' +
+          `exclude it; ${why}: '${shown}'. Received ${pattern.includes("'") ? `"${pattern}"` : `'${pattern}'`}`
+      ])
+  )
+]
+
+/** @type {Case[]} */
+const LISTEN_OPTIONS = [
+  ...OPTIONS,
+  [
+    { port: -1 },
+    ...RANGE,
+    'The value of "options.port" is out of range. It must be >= 0 && <= 65535. Received -1'
+  ],
+  [
+    { port: 65536 },
+    ...RANGE,
+    'The value of "options.port" is out of range. It must be >= 0 && <= 65535. Received 65536'
+  ],
+  [
+    { encoding: 5 },
+    ...TYPE,
+    'The "options.encoding" property must be of type string. Received type number (5)'
+  ],
+  [
+    { encoding: 'latin1' },
+    ...VALUE,
+    "The property 'options.encoding' must be one of: 'buffer', 'utf8', 'json'. Received 'latin1'"
+  ],
+  [
+    { direct: 1 },
+    ...TYPE,
+    'The "options.direct" property must be of type boolean. Received type number (1)'
+  ],
+  [
+    { self: 'no' },
+    ...TYPE,
+    'The "options.self" property must be of type boolean. Received type string (\'no\')'
+  ],
+  [
+    { highWaterMark: 0 },
+    ...RANGE,
+    'The value of "options.highWaterMark" is out of range. It must be >= 1 && <= 9007199254740991. Received 0'
+  ],
+  [
+    { highWaterMark: 5n },
+    ...TYPE,
+    'The "options.highWaterMark" property must be of type number. Received type bigint (5n)'
+  ],
+  [
+    { receiveBuffer: 2 ** 31 },
+    ...RANGE,
+    'The value of "options.receiveBuffer" is out of range. It must be >= 1 && <= 2147483647. Received 2147483648'
+  ],
+  [
+    { receiveBuffer: {} },
+    ...TYPE,
+    'The "options.receiveBuffer" property must be of type number. Received an instance of Object'
+  ]
+]
+
+/** @type {Case[]} */
+const CAST_OPTIONS = [
+  ...OPTIONS,
+  [() => {}, ...TYPE, 'The "options" argument must be of type object. Received function '],
+  [
+    { port: 0 },
+    ...RANGE,
+    'The value of "options.port" is out of range. It must be >= 1 && <= 65535. Received 0'
+  ],
+  [
+    { ttl: 256 },
+    ...RANGE,
+    'The value of "options.ttl" is out of range. It must be >= 0 && <= 255. Received 256'
+  ],
+  [
+    { ttl: true },
+    ...TYPE,
+    'The "options.ttl" property must be of type number. Received type boolean (true)'
+  ],
+  [
+    { loopback: 0 },
+    ...TYPE,
+    'The "options.loopback" property must be of type boolean. Received type number (0)'
+  ]
+]
+
+const PAYLOAD =
+  'The "payload" argument must be a string, a Buffer, TypedArray or DataView, or an object or array to ' +
+  'send as JSON.'
+const circular = /** @type {any} */ ({})
+circular.self = circular
+
+/** @type {Case[]} */
+const PAYLOADS = [
+  [undefined, ...TYPE, `${PAYLOAD} Received undefined`],
+  [null, ...TYPE, `${PAYLOAD} Received null`],
+  [5, ...TYPE, `${PAYLOAD} Received type number (5)`],
+  [true, ...TYPE, `${PAYLOAD} Received type boolean (true)`],
+  [function named() {}, ...TYPE, `${PAYLOAD} Received function named`],
+  [Symbol('s'), ...TYPE, `${PAYLOAD} Received type symbol (Symbol(s))`],
+  [new ArrayBuffer(1), ...TYPE, `${PAYLOAD} Received an instance of ArrayBuffer`],
+  [
+    circular,
+    ...VALUE,
+    "The argument 'payload' cannot be sent as JSON: Converting circular structure to JSON. " +
+      'Received <ref *1> { self: [Circular *1] }'
+  ],
+  [
+    { n: 1n },
+    ...VALUE,
+    "The argument 'payload' cannot be sent as JSON: Do not know how to serialize a BigInt. Received { n: 1n }"
+  ],
+  [
+    { toJSON() {} },
+    ...VALUE,
+    "The argument 'payload' has no JSON. Received { toJSON: [Function: toJSON] }"
+  ],
+  [
+    'x'.repeat(65_508),
+    RangeError,
+    'ERR_PAYLOAD_TOO_LARGE',
+    'The "payload" argument must be at most 65507 bytes. Received 65508 bytes'
+  ],
+  [
+    'ä'.repeat(32_754),
+    RangeError,
+    'ERR_PAYLOAD_TOO_LARGE',
+    'The "payload" argument must be at most 65507 bytes. Received 65508 bytes'
+  ]
+]
+
+/** @type {Case[]} */
+const INTERVALS = [
+  [null, ...TYPE, 'The "intervalMs" argument must be of type number. Received null'],
+  [
+    '2000',
+    ...TYPE,
+    'The "intervalMs" argument must be of type number. Received type string (\'2000\')'
+  ],
+  [{}, ...TYPE, 'The "intervalMs" argument must be of type number. Received an instance of Object'],
+  ...[0, -1, 2 ** 31, Infinity, NaN, 0.5].map(
+    (ms) =>
+      /** @type {Case} */ ([
+        ms,
+        ...RANGE,
+        'The value of "intervalMs" is out of range. It must be ' +
+          `${Number.isInteger(ms) ? '>= 1 && <= 2147483647' : 'an integer'}. Received ${ms}`
+      ])
+  )
+]
+
+/** @type {Case[]} */
+const GROUPS = [
+  [undefined, ...TYPE, 'The "group" argument must be of type string. Received undefined'],
+  [
+    ['224.0.0.1'],
+    ...TYPE,
+    'The "group" argument must be of type string. Received an instance of Array'
+  ],
+  [
+    '192.168.0.1',
+    ...VALUE,
+    "The argument 'group' must be a multicast address, 224.0.0.0 to 239.255.255.255. Received '192.168.0.1'"
+  ]
+]
+
+/**
+ * @param {Case[]} cases
+ * @param {(what: any) => unknown} call
+ */
+function refuses(cases, call) {
+  for (const [what, error, code, message] of cases) {
+    assert.throws(
+      () => call(what),
+      (/** @type {any} */ thrown) => {
+        assert.deepEqual(
+          { constructor: thrown.constructor, code: thrown.code, message: thrown.message },
+          { constructor: error, code, message }
+        )
+        assert.ok(thrown.stack.startsWith(`${thrown.name} [${code}]: `), thrown.stack)
+        return true
+      }
+    )
+  }
+}
+
+test('listen refuses wrong options', () => refuses(LISTEN_OPTIONS, (options) => listen(options)))
+
+test('listen refuses a wrong callback', () => {
+  const call = (/** @type {any} */ callback) => listen(LOOPBACK, callback)
+  const expected = 'The "callback" argument must be of type function.'
+  refuses(
+    [
+      [null, ...TYPE, `${expected} Received null`],
+      ['f', ...TYPE, `${expected} Received type string ('f')`]
+    ],
+    call
+  )
+})
+
+test('cast refuses wrong options', () =>
+  refuses(CAST_OPTIONS, (options) => cast('x', 1000, options)))
+test('cast refuses wrong payloads', () =>
+  refuses(PAYLOADS, (payload) => cast(payload, 1000, LOOPBACK)))
+test('cast refuses wrong intervals', () =>
+  refuses(INTERVALS, (interval) => cast('x', interval, LOOPBACK)))
+
+test('an error in making JSON is the cause', () => {
+  const cause = new Error('mine')
+  const payload = {
+    toJSON() {
+      throw cause
+    }
+  }
+  assert.throws(() => cast(payload, 1000, LOOPBACK), { code: 'ERR_INVALID_ARG_VALUE', cause })
+})
+
+test('join and leave refuse what is no group, and lose nothing by it', (t) => {
+  const listener = listenHere(t)
+  refuses(GROUPS, (group) => listener.join(group))
+  refuses(GROUPS, (group) => listener.leave(group))
+  refuses(
+    [
+      [
+        '239.1.2.3',
+        ...VALUE,
+        "The argument 'group' must be one that was joined. Received '239.1.2.3'"
+      ]
+    ],
+    (group) => listener.leave(group)
+  )
+  assert.deepEqual(listener.groups, ['224.0.0.1'])
+})
+
+test('update refuses what cast does, and what was sent before is sent on', async (t) => {
+  const heard = /** @type {string[]} */ ([])
+  const listener = listenHere(t, { encoding: 'utf8' }, (message) => heard.push(message))
+  const caster = castTo(t, listener, 'before', 10)
+  refuses(PAYLOADS, (payload) => caster.update(payload))
+  refuses(
+    INTERVALS.filter(([interval]) => interval !== undefined),
+    (interval) => caster.update('after', interval)
+  )
+  const { sent } = caster.stats()
+  await until(() => caster.stats().sent >= sent + 3 && heard.length >= 3)
+  assert.deepEqual([...new Set(heard)], ['before'])
+})

@@ -1,0 +1,127 @@
+'use strict'
+
+const assert = require('node:assert/strict')
+const { test } = require('node:test')
+const { LOOPBACK, castTo, listenHere } = require('./loopback.js')
+const { nativeThreads, openSockets, run, until } = require('./process.js')
+
+/** @type {[string, import('..').Payload, string | Buffer][]} */
+const PAYLOADS = [
+  ['a string', 'grüße', 'grüße'],
+  ['an empty string', '', ''],
+  ['a Buffer', Buffer.from([0, 255]), Buffer.from([0, 255])],
+  ['a part of a Buffer', Buffer.from('abcdef').subarray(2, 4), 'cd'],
+  ['a typed array', new Uint16Array([0x4241, 0x4443]), 'ABCD'],
+  ['a DataView', new DataView(new Uint8Array([65, 66, 67]).buffer, 1), 'BC'],
+  ['an object', { username: 'ada' }, '{"username":"ada"}'],
+  ['an array', [1, 'two', null], '[1,"two",null]'],
+  ['an object with toJSON', new Date(0), '"1970-01-01T00:00:00.000Z"']
+]
+
+for (const [kind, payload, bytes] of PAYLOADS) {
+  test(`casts ${kind}`, async (t) => {
+    const heard = /** @type {Buffer[]} */ ([])
+    const listener = listenHere(t, {}, (message) => heard.push(message))
+    castTo(t, listener, payload)
+    await until(() => heard.length === 1)
+    assert.deepEqual(heard[0], Buffer.from(bytes))
+  })
+}
+
+test('a payload is copied: changing it afterwards changes nothing', async (t) => {
+  const heard = /** @type {string[]} */ ([])
+  const listener = listenHere(t, { encoding: 'utf8' }, (message) => heard.push(message))
+  const payload = Buffer.from('before')
+  castTo(t, listener, payload, 5)
+  payload.write('after!')
+  await until(() => heard.length >= 3)
+  assert.deepEqual([...new Set(heard)], ['before'])
+})
+
+test('sends now and then at its interval, to every group', async (t) => {
+  const group = ['239.1.2.1', '239.1.2.2']
+  const heard = /** @type {Record<string, number[]>} */ ({ [group[0]]: [], [group[1]]: [] })
+  const listener = listenHere(t, { group }, (_, from) => heard[String(from.group)].push(Date.now()))
+  const start = Date.now()
+  castTo(t, listener, 'tick', 100, { group })
+  await until(() => heard[group[1]].length === 6)
+  for (const times of Object.values(heard)) {
+    // Each is late on its own account, never on that of those before it.
+    times.slice(0, 6).forEach((time, i) => assert.ok(time - start >= 100 * i - 2, `${i}: ${times}`))
+  }
+})
+
+test('update sends at once and counts the interval from there; send sends out of turn', async (t) => {
+  const heard = /** @type {string[]} */ ([])
+  const listener = listenHere(t, { encoding: 'utf8' }, (message) => heard.push(message))
+  const caster = castTo(t, listener, 'first')
+  await until(() => heard.length === 1)
+  caster.update({ n: 2 })
+  await until(() => heard.length === 2)
+  caster.send()
+  caster.send()
+  await until(() => heard.length === 4)
+  caster.update('fast', 5)
+  await until(() => heard.length === 8)
+  assert.deepEqual(heard.slice(0, 8), [
+    'first',
+    ...Array(3).fill('{"n":2}'),
+    ...Array(4).fill('fast')
+  ])
+  const { sent, failed } = caster.stats()
+  assert.ok(sent >= 8)
+  assert.equal(failed, 0)
+})
+
+test('over 1,472 bytes it warns once that it will be fragmented, on a later tick', async (t) => {
+  const listener = listenHere(t)
+  const caster = castTo(t, listener, 'x'.repeat(1472))
+  const warnings = /** @type {import('..').Warning[]} */ ([])
+  caster.on('warning', (warning) => warnings.push(warning))
+  await new Promise(setImmediate)
+  assert.deepEqual(warnings, [])
+  caster.update('x'.repeat(1473))
+  caster.update('x'.repeat(2000))
+  assert.deepEqual(warnings, [])
+  await new Promise(setImmediate)
+  assert.equal(warnings.length, 1)
+  assert.equal(warnings[0].code, 'LARGE_PAYLOAD')
+  assert.match(warnings[0].message, /1473 bytes/)
+  assert.match(warnings[0].hint, /1472 bytes/)
+})
+
+test('a warning that nobody listens to is a process warning, once per code', async (t) => {
+  const program = run(t, 'fixtures/unheard-warnings.js')
+  assert.equal((await program.end()).code, 0)
+  const warnings = program.values().filter((said) => said?.warning)
+  assert.deepEqual(warnings, [{ warning: 'LanPeersWarning', code: 'LARGE_PAYLOAD' }])
+})
+
+test('keeps its schedule while the event loop is blocked', async (t) => {
+  const receiver = run(t, 'fixtures/listen.js', { port: 0, ...LOOPBACK })
+  const { listening } = await receiver.json((said) => said.listening)
+  const sender = run(t, 'fixtures/blocked-cast.js', '20', '500', {
+    port: listening.port,
+    ...LOOPBACK
+  })
+  await sender.json((said) => said.blocking)
+  await sender.json((said) => said.unblocked)
+  const { sent } = await sender.json((said) => said.sent !== undefined)
+  // 25 are due. The receiver heard what was sent while nothing ran that could have sent it.
+  assert.ok(sent >= 10, `${sent}`)
+  await receiver.json((said) => said.message === 'unblocked')
+  const messages = receiver.values().flatMap((said) => said?.message ?? [])
+  assert.ok(messages.indexOf('unblocked') >= 10, `${messages}`)
+})
+
+test('10,000 casts run on one thread and one socket, each at its interval', async (t) => {
+  const seen = new Map()
+  const listener = listenHere(t, { encoding: 'utf8', group: '239.1.2.3' }, (message) =>
+    seen.set(message, (seen.get(message) ?? 0) + 1)
+  )
+  const sockets = openSockets()
+  for (let i = 0; i < 10_000; i++) castTo(t, listener, `${i}`, 500, { group: '239.1.2.3' })
+  await until(() => seen.size === 10_000 && Math.min(...seen.values()) >= 3)
+  assert.equal(nativeThreads().length, 1)
+  assert.equal(openSockets(), sockets + 1)
+})

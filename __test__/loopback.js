@@ -1,0 +1,65 @@
+'use strict'
+
+const { execFileSync } = require('node:child_process')
+const { join } = require('node:path')
+const { cast, listen } = require('..')
+const { Process } = require('./process.js')
+
+/** The interface that tests outside the lab keep to. */
+const LOOPBACK = { interfaces: '127.0.0.1' }
+
+/**
+ * Listens on loopback, on a port of its own, until the test ends.
+ *
+ * @param {import('node:test').TestContext} t
+ * @param {import('..').ListenOptions} [options]
+ * @param {(message: any, from: import('..').From) => void} [callback]
+ */
+function listenHere(t, options, callback) {
+  const listener = listen({ port: 0, ...LOOPBACK, ...options }, callback)
+  t.after(() => listener.close())
+  return listener
+}
+
+/**
+ * Casts on loopback, to a listener's port, until the test ends; once, unless told how often.
+ *
+ * @param {import('node:test').TestContext} t
+ * @param {import('..').Listener<any>} listener
+ * @param {import('..').Payload} payload
+ * @param {number} [intervalMs]
+ * @param {import('..').CastOptions} [options]
+ */
+function castTo(t, listener, payload, intervalMs = 1e9, options = {}) {
+  const { port } = listener.address()
+  const caster = cast(payload, intervalMs, { port, ...LOOPBACK, ...options })
+  t.after(() => caster.close())
+  return caster
+}
+
+/** Stops this thread, and with it the event loop. */
+const block = (/** @type {number} */ ms) =>
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+
+/**
+ * Sends datagrams on loopback at an exact rate, from another process.
+ *
+ * @param {import('node:test').TestContext} t
+ * @param {{ group: string, port: number, bytes: number, rate: number, count: number }} plan `rate` per second
+ */
+function traffic(t, { group, port, bytes, rate, count }) {
+  const args = [group, port, bytes, rate, count].map(String)
+  return new Process(t, 'traffic', [trafficBinary(), '127.0.0.1', ...args])
+}
+
+/** Builds the sender; cargo does nothing when it is fresh. */
+function trafficBinary() {
+  const root = join(__dirname, '..')
+  const folder = join(root, 'bench', 'traffic')
+  const target = join(root, 'target', 'traffic')
+  const args = ['build', '--release', '--locked', '--quiet', '--target-dir', target]
+  execFileSync('cargo', args, { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] })
+  return join(target, 'release', 'traffic')
+}
+
+module.exports = { LOOPBACK, block, castTo, listenHere, traffic, trafficBinary }
