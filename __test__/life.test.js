@@ -1,0 +1,217 @@
+'use strict'
+
+const assert = require('node:assert/strict')
+const { once } = require('node:events')
+const { readFileSync } = require('node:fs')
+const { test } = require('node:test')
+const { cast, listen } = require('..')
+const { LOOPBACK, block, castTo, listenHere } = require('./loopback.js')
+const { nativeThreads, openSockets, run, until } = require('./process.js')
+
+/** Shared by all that these tests start; nobody else on this computer uses it. */
+const PORT = '9779'
+
+/** @type {[way: string, code: number, says: RegExp | undefined][]} */
+const ENDS = [
+  ['close', 0, /^closed$/],
+  ['unref', 0, undefined],
+  ['unref-at-once', 0, undefined],
+  ['unref-then-ref', 0, /^still here$/],
+  ['exit', 7, undefined],
+  ['exit-in-exit', 7, /^exit 7$/],
+  ['throw', 1, /^Error: thrown in a callback$/],
+  ['reject', 1, /Error: rejected in a callback$/],
+  ['workers', 0, /^workers ended$/],
+  ['together', 0, /^main goes on$/]
+]
+
+for (const [way, code, says] of ENDS) {
+  test(`a process under traffic ends: ${way}`, async (t) => {
+    const program = run(t, 'fixtures/life.js', way, PORT)
+    assert.deepEqual(await program.end(), { code, signal: null })
+    if (says) await program.line(says)
+  })
+}
+
+for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
+  test(`a process under traffic ends: ${signal}`, async (t) => {
+    const program = run(t, 'fixtures/life.js', 'forever', PORT)
+    await program.line(/^running$/)
+    program.child.kill(signal)
+    assert.deepEqual(await program.end(), { code: null, signal })
+  })
+}
+
+test('a listener that nobody references goes on hearing', async (t) => {
+  const program = run(t, '--expose-gc fixtures/life.js', 'collected', PORT)
+  assert.equal((await program.end()).code, 0)
+  await program.line(/^still hears$/)
+})
+
+test('the thread runs while something is open, and not longer', async (t) => {
+  const threads = () => nativeThreads().length
+  assert.equal(threads(), 0, 'loading starts nothing')
+  const listener = listenHere(t)
+  const caster = castTo(t, listener, 'hello', 5)
+  assert.equal(threads(), 1)
+  await listener.close()
+  assert.equal(threads(), 1)
+  await caster.close()
+  assert.equal(threads(), 0)
+  await listenHere(t).close()
+  assert.equal(threads(), 0)
+})
+
+test('10,000 times opened and closed leaves nothing behind', async (t) => {
+  const keep = listenHere(t)
+  const { port } = keep.address()
+  for (let i = 0; i < 500; i++) await openAndClose()
+  const sockets = openSockets()
+  const memberships = igmp()
+  const memory = process.memoryUsage().rss
+  for (let i = 0; i < 5000; i++) await openAndClose()
+  // Sending sockets stay for a second.
+  await until(() => openSockets() <= sockets)
+  assert.deepEqual(igmp(), memberships)
+  assert.equal(nativeThreads().length, 1)
+  const grown = process.memoryUsage().rss - memory
+  assert.ok(grown < 64 * 1024 * 1024, `${grown} bytes more`)
+
+  async function openAndClose() {
+    const listener = listen({ port, group: '239.1.3.1', ...LOOPBACK })
+    const caster = cast('x', 1000, { port, ...LOOPBACK })
+    await Promise.all([listener.close(), caster.close()])
+  }
+})
+
+/** The groups joined on loopback, as the kernel tells. */
+const igmp = () =>
+  readFileSync('/proc/net/igmp', 'utf8')
+    .split('\n')
+    .filter((line) => /^\t/.test(line))
+    .map((line) => line.trim().split(/\s+/)[0])
+    .sort()
+
+test('an idle listener and a cast that is not due wake nothing', async (t) => {
+  const program = run(t, 'fixtures/idle.js')
+  const { pid } = await program.json((said) => said.pid)
+  const [thread] = nativeThreads(pid)
+  const wakeUps = () => {
+    const status = readFileSync(`/proc/${pid}/task/${thread}/status`, 'utf8')
+    return Number(/^voluntary_ctxt_switches:\s+(\d+)$/m.exec(status)?.[1])
+  }
+  // Settled: the first cast was sent, read and delivered.
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  const before = wakeUps()
+  assert.ok(before > 0)
+  await new Promise((resolve) => setTimeout(resolve, 3000))
+  assert.equal(wakeUps(), before)
+})
+
+test('exceptions in the middle of a batch are uncaught one by one, and every other message comes', async (t) => {
+  const program = run(t, 'fixtures/throwing.js')
+  const { heard, uncaught, batched } = await program.json((said) => said.heard !== undefined)
+  const all = Array.from({ length: 200 }, (_, i) => String(i))
+  assert.deepEqual(heard, all)
+  assert.deepEqual(
+    uncaught,
+    all.filter((n) => Number(n) % 7 === 0).map((n) => `no ${n}`)
+  )
+  assert.ok(batched, 'they came in one batch')
+  assert.equal((await program.end()).code, 0)
+})
+
+test('no event fires before the next tick, nor a message after close has returned', async (t) => {
+  const events = /** @type {string[]} */ ([])
+  const listener = listenHere(t, {}, () => {
+    events.push('message')
+    if (events.filter((event) => event === 'message').length === 3) {
+      closing = listener.close()
+      events.push('close returned')
+    }
+  })
+  /** @type {Promise<void> | undefined} */
+  let closing
+  for (const event of ['listening', 'close']) listener.on(event, () => events.push(event))
+  castTo(t, listener, 'hello', 1)
+  block(50)
+  assert.deepEqual(events, [])
+  await once(listener, 'close')
+  await closing
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  assert.deepEqual(events, [
+    'listening',
+    'message',
+    'message',
+    'message',
+    'close returned',
+    'close'
+  ])
+})
+
+test('close at once: only close fires', async (t) => {
+  const events = /** @type {string[]} */ ([])
+  const listener = listenHere(t, {}, () => events.push('message'))
+  for (const event of ['listening', 'close']) listener.on(event, () => events.push(event))
+  castTo(t, listener, 'hello', 1)
+  await listener.close()
+  assert.deepEqual(events, ['close'])
+})
+
+test('a closed object says so, and closing again is no error', async (t) => {
+  const listener = listenHere(t)
+  const caster = castTo(t, listener, 'hello')
+  const closing = [listener.close(), caster.close()]
+  assert.equal(listener.close(), closing[0])
+  /** @type {[string, () => unknown][]} */
+  const calls = [
+    ['Listener', () => listener.address()],
+    ['Listener', () => listener.join('239.1.1.1')],
+    ['Listener', () => listener.leave('224.0.0.1')],
+    ['Listener', () => listener.stats()],
+    ['Listener', () => listener.ref()],
+    ['Listener', () => listener.unref()],
+    ['Caster', () => caster.update('x')],
+    ['Caster', () => caster.send()],
+    ['Caster', () => caster.stats()],
+    ['Caster', () => caster.ref()],
+    ['Caster', () => caster.unref()]
+  ]
+  const refused = () => {
+    for (const [what, call] of calls) {
+      assert.throws(call, { name: 'Error', code: 'ERR_CLOSED', message: `The ${what} is closed` })
+    }
+  }
+  refused()
+  await Promise.all(closing)
+  refused()
+  await Promise.all([listener.close(), caster.close()])
+})
+
+test('a callback may open and close others', async (t) => {
+  const second = new Promise((resolve) => {
+    const first = listenHere(t, { group: '239.1.3.2' }, async () => {
+      await first.close()
+      const other = listenHere(t, { group: '239.1.3.2' }, resolve)
+      castTo(t, other, 'again', 5, { group: '239.1.3.2' })
+    })
+    castTo(t, first, 'hello', 5, { group: '239.1.3.2' })
+  })
+  assert.equal(String(await second), 'again')
+})
+
+test('ref and unref return the object', (t) => {
+  const listener = listenHere(t)
+  const caster = castTo(t, listener, 'hello')
+  for (const handle of [listener, caster]) {
+    assert.equal(handle.unref(), handle)
+    assert.equal(handle.unref(), handle)
+    assert.equal(handle.ref(), handle)
+  }
+})
+
+test('asyncDispose closes', async (t) => {
+  const listener = listenHere(t)
+  await listener[Symbol.asyncDispose]()
+  assert.throws(() => listener.address(), { code: 'ERR_CLOSED' })
+})
