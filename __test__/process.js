@@ -26,7 +26,8 @@ class Process {
     // Whatever becomes of the test, the kernel ends its children with it. Not before entering a
     // namespace: a change of rights would end that.
     const [first, ...rest] = [...enter, 'setpriv', '--pdeathsig', 'KILL', '--', ...command]
-    this.child = spawn(first, rest, { stdio: ['pipe', 'pipe', 'pipe'] })
+    // A process group of its own, so that it can be ended with its own children.
+    this.child = spawn(first, rest, { stdio: ['pipe', 'pipe', 'pipe'], detached: true })
     this.ended = once(this.child, 'close').then(([code, signal]) => ({ code, signal }))
     for (const stream of [this.child.stdout, this.child.stderr]) {
       createInterface({ input: stream }).on('line', (line) => {
@@ -101,9 +102,13 @@ class Process {
     }
   }
 
-  /** Ends it, if it has not ended, and waits for that. */
+  /** Ends it and its children, if they have not ended, and waits for that. */
   async kill() {
-    if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill('SIGKILL')
+    try {
+      process.kill(-Number(this.child.pid), 'SIGKILL')
+    } catch (error) {
+      if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'ESRCH') throw error
+    }
     await this.ended
   }
 

@@ -1,0 +1,43 @@
+'use strict'
+
+const assert = require('node:assert/strict')
+const { join } = require('node:path')
+const { test } = require('node:test')
+const { hosts, unavailable } = require('./hosts.js')
+
+const root = join(__dirname, '..')
+
+test(
+  'npm start: two processes find each other with no network but loopback, and it ends',
+  {
+    skip: unavailable
+  },
+  async (t) => {
+    const { alone } = await hosts(t, { alone: [] })
+    const start = Date.now()
+    const program = alone.start('npm', '--prefix', root, 'start')
+    assert.equal((await program.end()).code, 0)
+    assert.ok(Date.now() - start < 10_000)
+    await program.line(/^Listening on: 0\.0\.0\.0:9778$/)
+    await program.line(/^server got: {"username":"ada"} from 127\.0\.0\.1:\d+$/)
+    await program.line(/^server got: {"username":"grace"} from 127\.0\.0\.1:\d+$/)
+  }
+)
+
+test(
+  'npm start keeps to loopback unless it is told to go out',
+  { skip: unavailable },
+  async (t) => {
+    const { a, b } = await hosts(t, 2)
+    const outside = b.run('fixtures/listen.js')
+    await outside.json((said) => said.listening)
+    const inside = a.start('npm', '--prefix', root, 'start')
+    assert.equal((await inside.end()).code, 0)
+    assert.equal(outside.values().filter((said) => said?.message).length, 0)
+
+    const out = a.start('npm', '--prefix', root, 'start', '--', '--forever', '--interfaces', 'eth0')
+    await outside.json((said) => said.message === '{"username":"grace"}')
+    await out.line(/^server got: {"username":"ada"} from 10\.77\.0\.1:\d+$/)
+    assert.equal(out.child.exitCode, null)
+  }
+)
