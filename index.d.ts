@@ -184,9 +184,10 @@ export interface SystemError extends Error {
 }
 
 /**
- * Something that goes wrong and is tried again for ever, told once per change of state: a
- * {@link SystemError}'s `code` and details where the system refused something, else the code
- * `'LARGE_PAYLOAD'` (fragments) or `'ENGINE_FAILED'` (a fault of lan-peers itself; `'close'` follows).
+ * Something that goes wrong after the start, told once per change of state: a {@link SystemError}'s `code`
+ * and details where the system refused something, else the code `'LARGE_PAYLOAD'` (fragments) or
+ * `'ENGINE_FAILED'` (a fault of lan-peers itself; `'close'` follows). A cast goes on sending for ever; an
+ * interface whose group could not be joined is left out until the listener is opened, or the group joined, again.
  */
 export interface Warning extends Error {
   code: string

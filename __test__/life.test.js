@@ -132,7 +132,8 @@ test('no event fires before the next tick, nor a message after close has returne
   })
   /** @type {Promise<void> | undefined} */
   let closing
-  for (const event of /** @type {const} */ (['listening', 'close'])) listener.on(event, () => void events.push(event))
+  for (const event of /** @type {const} */ (['listening', 'close']))
+    listener.on(event, () => void events.push(event))
   castTo(t, listener, 'hello', 1)
   block(50)
   assert.equal(events.length, 0)
@@ -152,7 +153,8 @@ test('no event fires before the next tick, nor a message after close has returne
 test('close at once: only close fires', async (t) => {
   const events = /** @type {string[]} */ ([])
   const listener = listenHere(t, {}, () => void events.push('message'))
-  for (const event of /** @type {const} */ (['listening', 'close'])) listener.on(event, () => void events.push(event))
+  for (const event of /** @type {const} */ (['listening', 'close']))
+    listener.on(event, () => void events.push(event))
   castTo(t, listener, 'hello', 1)
   await listener.close()
   assert.deepEqual(events, ['close'])

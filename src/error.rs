@@ -56,10 +56,10 @@ impl Fault {
                 "A firewall on this computer refuses the datagram; allow outgoing UDP to the group."
             }
             ("send", libc::EMSGSIZE) => "The payload is too large for this interface; send less.",
-            (_, libc::ENETUNREACH | libc::ENETDOWN | libc::EHOSTUNREACH | libc::ENODEV) => {
+            ("send", libc::ENETUNREACH | libc::ENETDOWN | libc::EHOSTUNREACH | libc::ENODEV) => {
                 "The interface is down or has no route; sending goes on and succeeds once it is back."
             }
-            (_, libc::EADDRNOTAVAIL) => {
+            ("send" | "bind", libc::EADDRNOTAVAIL) => {
                 "The interface has lost the address it was using; sending goes on and succeeds once it is back."
             }
             (_, libc::EMFILE | libc::ENFILE) => {
@@ -68,7 +68,11 @@ impl Fault {
             (_, libc::EACCES | libc::EPERM) => {
                 "The system does not allow it; check the rights of this process and the firewall."
             }
-            _ => "It is tried again; the error code says what the system objected to.",
+            ("join", _) => {
+                "The group is not heard on this interface; once the cause is gone, leave and join it again."
+            }
+            ("send", _) => "Sending goes on; the error code says what the system objects to.",
+            _ => "The error code says what the system objects to.",
         }
     }
 }
