@@ -224,3 +224,23 @@ test(
     await caster.json((said) => said.warning === 'ENETUNREACH', warned)
   }
 )
+
+test(
+  'an interface with several addresses is one interface, and the first address its own',
+  {
+    skip: unavailable
+  },
+  async (t) => {
+    const { a, b } = await hosts(t, 2)
+    a.ip('address add 10.77.0.101/24 dev eth0')
+    a.ip('address add 10.77.0.102/24 dev eth0 label eth0:1')
+    const listener = b.run('fixtures/listen.js')
+    await listener.json((said) => said.listening)
+    const caster = a.run('fixtures/cast.js', 'once', '1000000000')
+    const { from } = await listener.json((said) => said.message === 'once')
+    assert.equal(from.address, a.address)
+    caster.write('stats')
+    const { stats } = await caster.json((said) => said.stats)
+    assert.deepEqual(stats, { sent: 1, failed: 0 })
+  }
+)

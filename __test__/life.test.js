@@ -17,6 +17,7 @@ const ENDS = [
   ['unref', 0, undefined],
   ['unref-at-once', 0, undefined],
   ['unref-then-ref', 0, /^still here$/],
+  ['unref-flood', 0, /^heard all$/],
   ['exit', 7, undefined],
   ['exit-in-exit', 7, /^exit 7$/],
   ['throw', 1, /^Error: thrown in a callback$/],

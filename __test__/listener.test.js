@@ -295,6 +295,16 @@ test('a port in use by a program that does not share it is refused as dgram woul
   })
 })
 
+test('a port that the system chose is shared like any other', async (t) => {
+  const { port } = listenHere(t).address()
+  const socket = dgram.createSocket({ type: 'udp4', reuseAddr: true })
+  t.after(() => socket.close())
+  await new Promise((resolve, reject) => {
+    socket.on('error', reject)
+    socket.bind(port, () => resolve(undefined))
+  })
+})
+
 test('the port is free when close has resolved', async (t) => {
   const listener = listenHere(t)
   const { port } = listener.address()

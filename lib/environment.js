@@ -133,8 +133,9 @@ class Environment {
       budget -= count
     } while (flags & MORE && budget > 0)
     if (flags & MORE) {
-      const again = setImmediate(() => this.#answer())
-      if (this.#references === 0) again.unref()
+      // The loop does not wait for an immediate that is unref'd, nor wake for it; for a timer it wakes.
+      if (this.#references > 0) setImmediate(() => this.#answer())
+      else setTimeout(() => this.#answer(), 1).unref()
     }
   }
 

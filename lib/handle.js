@@ -59,7 +59,7 @@ class Handle extends EventEmitter {
     return this.#closing
   }
 
-  [Symbol.asyncDispose ?? Symbol.for('nodejs.asyncDispose')]() {
+  [Symbol.asyncDispose]() {
     return this.close()
   }
 

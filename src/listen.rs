@@ -66,7 +66,7 @@ struct SharedSocket {
     /// The largest receive buffer asked for, and what the system reports to have granted, in bytes.
     asked_buffer: usize,
     granted_buffer: u64,
-    /// When the socket was last read, if that did not fill a batch.
+    /// When the socket was last read, if that gave something and did not fill a batch.
     emptied: Option<Instant>,
     /// The kernel's count of dropped datagrams, modulo 2^32, when last asked; and in full.
     drops: u32,
@@ -292,7 +292,8 @@ impl Listening {
             shared.emptied = None;
             return Left::More;
         }
-        shared.emptied = Some(now);
+        // Finding nothing ends the rest: what comes next goes straight through.
+        shared.emptied = (!self.datagrams.is_empty()).then_some(now);
         if shared.count_lost() {
             self.tell_socket_stats(port);
         }

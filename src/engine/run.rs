@@ -67,7 +67,7 @@ pub(crate) enum Deadline {
     Linger(SendOptions),
 }
 
-/// How many deadlines are met before sockets get their turn.
+/// How many commands are obeyed, and how many deadlines are met, before the others get their turn.
 const TURN: usize = 64;
 
 /// How long a list of interfaces is believed.
@@ -102,14 +102,21 @@ impl Engine {
         let mut events = Events::new();
         let mut ready = Vec::new();
         loop {
-            while let Ok(command) = self.commands.try_recv() {
+            let mut commands = 0;
+            while commands < TURN
+                && let Ok(command) = self.commands.try_recv()
+            {
                 if matches!(command, Command::Stop) {
                     return Ok(());
                 }
                 self.obey(command);
+                commands += 1;
             }
             self.meet_deadlines();
-            let timeout = self.timers.next().map(|at| at.saturating_duration_since(Instant::now()));
+            let timeout = match self.timers.next() {
+                _ if commands == TURN => Some(Duration::ZERO),
+                next => next.map(|at| at.saturating_duration_since(Instant::now())),
+            };
             self.poll.wait(&mut events, &mut ready, timeout)?;
             let now = Instant::now();
             for &key in &ready {

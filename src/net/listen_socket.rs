@@ -28,17 +28,28 @@ impl ListenSocket {
             Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP)).map_err(|error| ("socket", error))?;
         socket
             .set_nonblocking(true)
-            .and_then(|()| socket.set_reuse_address(true))
-            .and_then(|()| socket.set_reuse_port(true))
             .and_then(|()| imp::prepare_listening(&socket))
             .map_err(|error| ("setsockopt", error))?;
+        let share = || {
+            socket
+                .set_reuse_address(true)
+                .and_then(|()| socket.set_reuse_port(true))
+                .map_err(|error| ("setsockopt", error))
+        };
+        // A socket that already shares may be given somebody else's shared port as a free one.
+        if port != 0 {
+            share()?;
+        }
         let bind = || -> io::Result<u16> {
             socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)).into())?;
             let bound = socket.local_addr()?.as_socket().map(|address| address.port());
             bound.ok_or_else(|| io::Error::from(io::ErrorKind::Unsupported))
         };
-        let port = bind().map_err(|error| ("bind", error))?;
-        Ok(Self { socket, port })
+        let bound = bind().map_err(|error| ("bind", error))?;
+        if port == 0 {
+            share()?;
+        }
+        Ok(Self { socket, port: bound })
     }
 
     /// The port it is bound to.

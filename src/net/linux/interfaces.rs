@@ -22,22 +22,26 @@ pub fn interfaces() -> io::Result<Vec<Interface>> {
             Some(position) => position,
             None => {
                 // SAFETY: raw_name is a C string.
-                let index = unsafe { libc::if_nametoindex(raw_name.as_ptr()) };
-                if index == 0 {
+                let index = InterfaceIndex(unsafe { libc::if_nametoindex(raw_name.as_ptr()) });
+                if index.0 == 0 {
                     continue; // gone since the list was made
                 }
-                let has = |flag: libc::c_int| entry.ifa_flags & flag.cast_unsigned() != 0;
-                interfaces.push(Interface {
-                    index: InterfaceIndex(index),
-                    name: name.as_ref().into(),
-                    up: has(libc::IFF_UP),
-                    running: has(libc::IFF_RUNNING),
-                    multicast: has(libc::IFF_MULTICAST),
-                    loopback: has(libc::IFF_LOOPBACK),
-                    point_to_point: has(libc::IFF_POINTOPOINT),
-                    addresses: Vec::new(),
-                });
-                interfaces.len() - 1
+                // An address with a label (`eth0:1`) comes under that, and is of `eth0` all the same.
+                let labelled = interfaces.iter().position(|interface| interface.index == index);
+                labelled.unwrap_or_else(|| {
+                    let has = |flag: libc::c_int| entry.ifa_flags & flag.cast_unsigned() != 0;
+                    interfaces.push(Interface {
+                        index,
+                        name: name.as_ref().into(),
+                        up: has(libc::IFF_UP),
+                        running: has(libc::IFF_RUNNING),
+                        multicast: has(libc::IFF_MULTICAST),
+                        loopback: has(libc::IFF_LOOPBACK),
+                        point_to_point: has(libc::IFF_POINTOPOINT),
+                        addresses: Vec::new(),
+                    });
+                    interfaces.len() - 1
+                })
             }
         };
         // SAFETY: the entry's address and netmask are null or sockaddrs of the family they state.
