@@ -106,9 +106,11 @@ export declare const MAX_PAYLOAD: number
 /** Something that happened to an object. */
 export interface Notice {
   id: number
-  kind: 'warning' | 'closed' | 'failed'
+  kind: 'warning' | 'no-interface' | 'closed' | 'failed'
   /** Of a warning. */
   fault?: Fault
+  /** Of 'no-interface': those that there are. */
+  interfaces?: Array<string>
   /** Of a failure. */
   reason?: string
 }

@@ -52,7 +52,8 @@ export function listen(
 export function cast(payload: Payload, intervalMs?: number, options?: CastOptions): Caster
 
 /**
- * A string is sent as UTF-8, a view as its bytes, any other object or array as JSON.
+ * A string is sent as UTF-8, a view as its bytes, any other object or array as JSON; but no function,
+ * Promise, Map, Set or ArrayBuffer.
  */
 export type Payload = string | NodeJS.ArrayBufferView | object
 
@@ -92,7 +93,7 @@ export interface ListenOptions extends GroupOptions {
 
   /**
    * What a message is: `'buffer'` a Buffer with memory of its own; `'utf8'` a string; `'json'` the parsed
-   * value. With `'json'`, what is not JSON in UTF-8 or is nested more than 64 levels deep is counted as
+   * value, `unknown` in TypeScript since anybody can send anything. With `'json'`, what is not JSON in UTF-8 or is nested more than 64 levels deep is counted as
    * `malformed` and dropped, and keys named `__proto__` are removed at every depth.
    *
    * @default 'buffer'
@@ -179,14 +180,16 @@ export interface SystemError extends Error {
   errno: number
   /** The call that was refused, such as `'bind'`. */
   syscall: string
+  /** The cure, in a sentence. */
+  hint: string
   address?: string
   port?: number
 }
 
 /**
  * Something that goes wrong after the start, told once per change of state: a {@link SystemError}'s `code`
- * and details where the system refused something, else the code `'LARGE_PAYLOAD'` (fragments) or
- * `'ENGINE_FAILED'` (a fault of lan-peers itself; `'close'` follows). A cast goes on sending for ever; an
+ * and details where the system refused something, else the code `'LARGE_PAYLOAD'` (fragments),
+ * `'NO_INTERFACE'` (none is usable, or none that `interfaces` names) or `'ENGINE_FAILED'` (a fault of lan-peers itself; `'close'` follows). A cast goes on sending for ever; an
  * interface whose group could not be joined is left out until the listener is opened, or the group joined, again.
  */
 export interface Warning extends Error {
@@ -247,7 +250,7 @@ export interface Listener<Message = Buffer> extends Handle<ListenerEvents<Messag
    */
   address(): { address: string; family: 'IPv4' | 'IPv6'; port: number }
 
-  /** The groups it hears. */
+  /** The groups it was asked to hear. One that cannot be joined on an interface is a `'warning'`. */
   readonly groups: string[]
 
   /**
@@ -325,3 +328,5 @@ export interface CasterStats {
   /** Datagrams that the system did not take. */
   failed: number
 }
+
+export {}

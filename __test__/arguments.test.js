@@ -12,8 +12,24 @@ const TYPE = /** @type {const} */ ([TypeError, 'ERR_INVALID_ARG_TYPE'])
 const VALUE = /** @type {const} */ ([TypeError, 'ERR_INVALID_ARG_VALUE'])
 const RANGE = /** @type {const} */ ([RangeError, 'ERR_OUT_OF_RANGE'])
 
+/**
+ * No option takes null.
+ *
+ * @param {string} name
+ * @param {string} expected
+ * @returns {Case}
+ */
+const nullIsRefused = (name, expected) => [
+  { [name]: null },
+  ...TYPE,
+  `The "options.${name}" property must be of type ${expected}. Received null`
+]
+
 /** @type {Case[]} options that both take */
 const OPTIONS = [
+  nullIsRefused('group', 'string or an array of strings'),
+  nullIsRefused('port', 'number'),
+  nullIsRefused('interfaces', 'string or an array of strings'),
   [null, ...TYPE, 'The "options" argument must be of type object. Received null'],
   [5, ...TYPE, 'The "options" argument must be of type object. Received type number (5)'],
   [[], ...TYPE, 'The "options" argument must be of type object. Received an instance of Array'],
@@ -88,8 +104,8 @@ const OPTIONS = [
       /** @type {Case} */ ([
         { interfaces: pattern },
         ...VALUE,
-        'The property \'options.interfaces\' must hold interface names, addresses or CIDRs, each with "!" to ' +
-          `exclude it; ${why}: '${shown}'. Received ${pattern.includes("'") ? `"${pattern}"` : `'${pattern}'`}`
+        "The property 'options.interfaces' must name interfaces by name, address or CIDR, or exclude " +
+          `such with "!"; ${why}: '${shown}'. Received ${pattern.includes("'") ? `"${pattern}"` : `'${pattern}'`}`
       ])
   )
 ]
@@ -97,6 +113,11 @@ const OPTIONS = [
 /** @type {Case[]} */
 const LISTEN_OPTIONS = [
   ...OPTIONS,
+  nullIsRefused('encoding', 'string'),
+  nullIsRefused('direct', 'boolean'),
+  nullIsRefused('self', 'boolean'),
+  nullIsRefused('highWaterMark', 'number'),
+  nullIsRefused('receiveBuffer', 'number'),
   [
     { port: -1 },
     ...RANGE,
@@ -152,6 +173,8 @@ const LISTEN_OPTIONS = [
 /** @type {Case[]} */
 const CAST_OPTIONS = [
   ...OPTIONS,
+  nullIsRefused('ttl', 'number'),
+  nullIsRefused('loopback', 'boolean'),
   [() => {}, ...TYPE, 'The "options" argument must be of type object. Received function '],
   [
     { port: 0 },
@@ -190,6 +213,9 @@ const PAYLOADS = [
   [function named() {}, ...TYPE, `${PAYLOAD} Received function named`],
   [Symbol('s'), ...TYPE, `${PAYLOAD} Received type symbol (Symbol(s))`],
   [new ArrayBuffer(1), ...TYPE, `${PAYLOAD} Received an instance of ArrayBuffer`],
+  [Promise.resolve({}), ...TYPE, `${PAYLOAD} Received an instance of Promise`],
+  [new Map([[1, 2]]), ...TYPE, `${PAYLOAD} Received an instance of Map`],
+  [new Set([1]), ...TYPE, `${PAYLOAD} Received an instance of Set`],
   [
     circular,
     ...VALUE,

@@ -61,6 +61,9 @@ test('interfaces chooses where to listen and to cast', { skip: unavailable }, as
     network: both.run('fixtures/listen.js', { interfaces: ['10.77.1.0/24'] }),
     exclusion: both.run('fixtures/listen.js', { interfaces: ['!eth0', '!lo'] })
   }
+  const slip = both.run('fixtures/listen.js', { interfaces: 'eht1' })
+  const { message: said } = await slip.json((value) => value.warning === 'NO_INTERFACE')
+  assert.match(said, /there are: lo, eth0, eth1$/)
   for (const listener of Object.values(only)) await listener.json((said) => said.listening)
   left.run('fixtures/cast.js', 'left')
   right.run('fixtures/cast.js', 'right')
@@ -169,7 +172,7 @@ test(
 )
 
 test(
-  'with no network but loopback it works on that, and without any it waits',
+  'with no network but loopback it works on that, and without any it says so',
   {
     skip: unavailable
   },
@@ -188,6 +191,12 @@ test(
     await caster.json((said) => said.casting)
     caster.write('stats')
     assert.deepEqual((await caster.json((said) => said.stats)).stats, { sent: 0, failed: 0 })
+    for (const program of [late, caster]) {
+      const warning = await program.json((said) => said.warning)
+      assert.equal(warning.warning, 'NO_INTERFACE')
+      assert.match(warning.message, /there are: lo$/)
+      assert.match(warning.hint, /options\.interfaces/)
+    }
   }
 )
 

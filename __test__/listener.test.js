@@ -290,6 +290,7 @@ test('a port in use by a program that does not share it is refused as dgram woul
     code: 'EADDRINUSE',
     errno: -98,
     syscall: 'bind',
+    hint: /uses the port without sharing it/,
     address: '0.0.0.0',
     port
   })

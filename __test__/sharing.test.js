@@ -51,12 +51,8 @@ test(
   { skip: unavailable },
   async (t) => {
     const { host } = await hosts(t, { host: [0] })
-    const other = host.start(
-      'python3',
-      '-uc',
-      'import socket as s; x = s.socket(s.AF_INET, s.SOCK_DGRAM); x.bind(("", 9778)); print("bound"); input()'
-    )
-    await other.line(/bound/)
+    const other = host.run('fixtures/unshared.js', '9778')
+    await other.line(/^bound$/)
     const ours = host.run('fixtures/listen.js')
     await ours.line(/Error: bind EADDRINUSE 0\.0\.0\.0:9778/)
     assert.equal((await ours.end()).code, 1)

@@ -21,6 +21,7 @@ test(
     await program.line(/^Listening on: 0\.0\.0\.0:9778$/)
     await program.line(/^server got: {"username":"ada"} from 127\.0\.0\.1:\d+$/)
     await program.line(/^server got: {"username":"grace"} from 127\.0\.0\.1:\d+$/)
+    await program.line(/^They have found each other\.$/)
   }
 )
 

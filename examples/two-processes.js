@@ -40,7 +40,10 @@ function start(username, other) {
 const found = Promise.all([start('ada', 'grace'), start('grace', 'ada')])
 
 if (!values.forever) {
-  found.then(() => process.exit(0))
+  found.then(() => {
+    console.log('They have found each other.')
+    process.exit(0)
+  })
   setTimeout(() => {
     console.error(`They have not found each other on ${values.interfaces} within 9 s.`)
     process.exit(1)

@@ -2,7 +2,7 @@
 
 const errors = require('./errors.js')
 const { Handle } = require('./handle.js')
-const { castOptions, interval, payload: validPayload } = require('./options.js')
+const { castOptions, validInterval, validPayload } = require('./options.js')
 
 /**
  * @typedef {import('./environment.js').Environment} Environment
@@ -25,7 +25,7 @@ class Caster extends Handle {
   constructor(environment, payload, intervalMs = 2000, options = undefined) {
     const { binding } = environment
     const bytes = validPayload(binding, payload)
-    const settings = { interval: interval(intervalMs), ...castOptions(binding, options) }
+    const settings = { interval: validInterval(intervalMs), ...castOptions(binding, options) }
     const opened = environment.client.cast(bytes, settings)
     if (typeof opened === 'object') throw errors.systemError(opened)
     super(environment, opened)
@@ -40,7 +40,7 @@ class Caster extends Handle {
   update(payload, intervalMs) {
     const { client, id } = this.open
     const bytes = validPayload(this.#environment.binding, payload)
-    client.update(id, bytes, intervalMs === undefined ? undefined : interval(intervalMs))
+    client.update(id, bytes, intervalMs === undefined ? undefined : validInterval(intervalMs))
     this.#checkSize(bytes)
   }
 

@@ -142,11 +142,15 @@ class Environment {
   /**
    * @param {import('../binding').Notice} notice
    */
-  #notice({ id, kind, fault, reason }) {
+  #notice({ id, kind, fault, interfaces, reason }) {
     const handle = this.#objects.get(id)
     if (handle === undefined) return
     if (kind === 'warning') {
       this.warn(handle, errors.systemError(/** @type {Fault} */ (fault)))
+      return
+    }
+    if (kind === 'no-interface') {
+      this.warn(handle, errors.noInterface(/** @type {string[]} */ (interfaces)))
       return
     }
     this.#objects.delete(id)

@@ -16,7 +16,7 @@ const { getSystemErrorName, inspect } = require('node:util')
  */
 function coded(Base, code, message) {
   const error = Object.assign(new Base(message), { code })
-  // As Node's own do: the stack begins where the caller can do something about it.
+  // Node's own have the code in the stack, too.
   error.stack = error.stack?.replace(error.name, `${error.name} [${code}]`)
   return error
 }
@@ -127,6 +127,21 @@ const engineFailed = (reason) =>
   })
 
 /**
+ * @param {string[]} names of the interfaces that there are
+ */
+const noInterface = (names) =>
+  Object.assign(
+    coded(
+      Error,
+      'NO_INTERFACE',
+      `No interface of this computer is usable here; there are: ${names.join(', ')}`
+    ),
+    {
+      hint: 'Check the names in options.interfaces; once an interface is up and has an address, open it again.'
+    }
+  )
+
+/**
  * @param {number} size in bytes
  * @param {number} unfragmented in bytes
  */
@@ -146,6 +161,7 @@ module.exports = {
   invalidArgType,
   invalidArgValue,
   largePayload,
+  noInterface,
   outOfRange,
   payloadTooLarge,
   systemError

@@ -4,7 +4,7 @@ const { HEAD, emitSafely, kHeard } = require('./environment.js')
 const errors = require('./errors.js')
 const { Handle } = require('./handle.js')
 const { MALFORMED, parse } = require('./json.js')
-const { group: validGroup, listenOptions } = require('./options.js')
+const { listenOptions, validGroup } = require('./options.js')
 
 /**
  * @typedef {import('./environment.js').Environment} Environment

@@ -11,6 +11,9 @@ const { invalidArgType, invalidArgValue, outOfRange, payloadTooLarge } = require
  * @typedef {import('../index').Payload} Payload
  */
 
+const DEFAULT_GROUP = '224.0.0.1'
+const DEFAULT_PORT = 9778
+
 /** The longest delay, as for Node's own timers, in milliseconds. */
 const MAX_INTERVAL = 2 ** 31 - 1
 
@@ -27,7 +30,16 @@ const ENCODINGS = ['buffer', 'utf8', 'json']
  */
 function listenOptions(binding, given) {
   const options = /** @type {ListenOptions} */ (object('options', given))
-  const encoding = options.encoding ?? 'buffer'
+  const {
+    encoding = 'buffer',
+    group = DEFAULT_GROUP,
+    port = DEFAULT_PORT,
+    interfaces = [],
+    direct = true,
+    self = true,
+    highWaterMark = 16 * 1024 * 1024,
+    receiveBuffer = 4 * 1024 * 1024
+  } = options
   if (typeof encoding !== 'string') {
     throw invalidArgType('options.encoding', 'of type string', encoding)
   }
@@ -37,23 +49,13 @@ function listenOptions(binding, given) {
   }
   return {
     encoding,
-    groups: groups('options.group', options.group ?? '224.0.0.1'),
-    port: integer('options.port', options.port ?? 9778, 0, 65535),
-    interfaces: interfaces(binding, options.interfaces ?? []),
-    direct: boolean('options.direct', options.direct ?? true),
-    self: boolean('options.self', options.self ?? true),
-    highWaterMark: integer(
-      'options.highWaterMark',
-      options.highWaterMark ?? 16 * 1024 * 1024,
-      1,
-      Number.MAX_SAFE_INTEGER
-    ),
-    receiveBuffer: integer(
-      'options.receiveBuffer',
-      options.receiveBuffer ?? 4 * 1024 * 1024,
-      1,
-      MAX_RECEIVE_BUFFER
-    )
+    groups: validGroups('options.group', group),
+    port: integer('options.port', port, 0, 65535),
+    interfaces: validInterfaces(binding, interfaces),
+    direct: boolean('options.direct', direct),
+    self: boolean('options.self', self),
+    highWaterMark: integer('options.highWaterMark', highWaterMark, 1, Number.MAX_SAFE_INTEGER),
+    receiveBuffer: integer('options.receiveBuffer', receiveBuffer, 1, MAX_RECEIVE_BUFFER)
   }
 }
 
@@ -65,19 +67,26 @@ function listenOptions(binding, given) {
  */
 function castOptions(binding, given) {
   const options = /** @type {CastOptions} */ (object('options', given))
+  const {
+    group = DEFAULT_GROUP,
+    port = DEFAULT_PORT,
+    interfaces = [],
+    ttl = 1,
+    loopback = true
+  } = options
   return {
-    groups: groups('options.group', options.group ?? '224.0.0.1'),
-    port: integer('options.port', options.port ?? 9778, 1, 65535),
-    interfaces: interfaces(binding, options.interfaces ?? []),
-    ttl: integer('options.ttl', options.ttl ?? 1, 0, 255),
-    loopback: boolean('options.loopback', options.loopback ?? true)
+    groups: validGroups('options.group', group),
+    port: integer('options.port', port, 1, 65535),
+    interfaces: validInterfaces(binding, interfaces),
+    ttl: integer('options.ttl', ttl, 0, 255),
+    loopback: boolean('options.loopback', loopback)
   }
 }
 
 /**
  * @param {unknown} value milliseconds
  */
-const interval = (value) => integer('intervalMs', value, 1, MAX_INTERVAL)
+const validInterval = (value) => integer('intervalMs', value, 1, MAX_INTERVAL)
 
 /**
  * The bytes of a payload. A view is not copied here: the binding copies it at once.
@@ -86,7 +95,7 @@ const interval = (value) => integer('intervalMs', value, 1, MAX_INTERVAL)
  * @param {unknown} value
  * @returns {Buffer}
  */
-function payload(binding, value) {
+function validPayload(binding, value) {
   const bytes = payloadBytes(value)
   if (bytes.length > binding.MAX_PAYLOAD) throw payloadTooLarge(binding.MAX_PAYLOAD, bytes.length)
   return bytes
@@ -101,8 +110,7 @@ function payloadBytes(value) {
   if (ArrayBuffer.isView(value)) {
     return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
   }
-  // An ArrayBuffer would come out as "{}" if it were taken for an object.
-  if (typeof value !== 'object' || value === null || types.isAnyArrayBuffer(value)) {
+  if (typeof value !== 'object' || value === null || isEmptyAsJson(value)) {
     throw invalidArgType(
       'payload',
       'a string, a Buffer, TypedArray or DataView, or an object or array to send as JSON',
@@ -123,11 +131,22 @@ function payloadBytes(value) {
 }
 
 /**
+ * Whether the JSON of an object is "{}" whatever is in it, which nobody means to send: a forgotten `await`.
+ *
+ * @param {object} value
+ */
+const isEmptyAsJson = (value) =>
+  types.isPromise(value) ||
+  types.isMap(value) ||
+  types.isSet(value) ||
+  types.isAnyArrayBuffer(value)
+
+/**
  * @param {string} name
  * @param {unknown} value
  * @returns {string}
  */
-function group(name, value) {
+function validGroup(name, value) {
   if (typeof value !== 'string') throw invalidArgType(name, 'of type string', value)
   if (isIPv6(value)) {
     throw invalidArgValue(name, 'must be an IPv4 group; this version has no IPv6', value)
@@ -146,15 +165,15 @@ function group(name, value) {
  * @param {unknown} value
  * @returns {string[]}
  */
-function groups(name, value) {
+function validGroups(name, value) {
   if (!Array.isArray(value)) {
     if (typeof value !== 'string') {
       throw invalidArgType(name, 'of type string or an array of strings', value)
     }
-    return [group(name, value)]
+    return [validGroup(name, value)]
   }
   if (value.length === 0) throw invalidArgValue(name, 'must name at least one group', value)
-  return [...new Set(value.map((one, i) => group(`${name}[${i}]`, one)))]
+  return [...new Set(value.map((one, i) => validGroup(`${name}[${i}]`, one)))]
 }
 
 /**
@@ -162,7 +181,7 @@ function groups(name, value) {
  * @param {unknown} value
  * @returns {string[]}
  */
-function interfaces(binding, value) {
+function validInterfaces(binding, value) {
   const name = 'options.interfaces'
   const list = Array.isArray(value) ? value : [value]
   list.forEach((pattern, i) => {
@@ -172,7 +191,7 @@ function interfaces(binding, value) {
   })
   const fault = binding.checkInterfaces(list)
   if (fault !== null) {
-    const expected = 'must hold interface names, addresses or CIDRs, each with "!" to exclude it'
+    const expected = 'must name interfaces by name, address or CIDR, or exclude such with "!"'
     throw invalidArgValue(name, `${expected}; ${fault}`, value)
   }
   return list
@@ -215,4 +234,4 @@ function boolean(name, value) {
   return value
 }
 
-module.exports = { castOptions, group, interval, listenOptions, payload }
+module.exports = { castOptions, listenOptions, validGroup, validInterval, validPayload }

@@ -50,7 +50,11 @@ impl Fault {
         match (self.syscall, self.errno) {
             ("join", libc::ENOBUFS) => {
                 "This socket has all the memberships that the system allows; raise \
-                 net.ipv4.igmp_max_memberships or name fewer interfaces."
+                 net.ipv4.igmp_max_memberships, or name fewer groups or interfaces."
+            }
+            ("bind", libc::EADDRINUSE) => {
+                "Another program on this computer uses the port without sharing it; end it, let it share \
+                 (reuseAddr in dgram), or choose another port."
             }
             ("send", libc::EPERM) => {
                 "A firewall on this computer refuses the datagram; allow outgoing UDP to the group."

@@ -62,10 +62,12 @@ pub struct Fault {
 #[napi(object, object_from_js = false)]
 pub struct Notice {
     pub id: u32,
-    #[napi(ts_type = "'warning' | 'closed' | 'failed'")]
+    #[napi(ts_type = "'warning' | 'no-interface' | 'closed' | 'failed'")]
     pub kind: &'static str,
     /// Of a warning.
     pub fault: Option<Fault>,
+    /// Of 'no-interface': those that there are.
+    pub interfaces: Option<Vec<String>>,
     /// Of a failure.
     pub reason: Option<String>,
 }
@@ -162,12 +164,19 @@ impl From<engine::OpenError> for Fault {
 
 impl From<engine::Notice> for Notice {
     fn from(notice: engine::Notice) -> Self {
-        let (id, kind, fault, reason) = match notice {
-            engine::Notice::Warning(id, fault) => (id, "warning", Some(fault.into()), None),
-            engine::Notice::Closed(id) => (id, "closed", None, None),
-            engine::Notice::EngineFailed(id, reason) => (id, "failed", None, Some(reason.to_string())),
-        };
-        Self { id: id.0, kind, fault, reason }
+        let of =
+            |id: engine::ObjectId, kind| Self { id: id.0, kind, fault: None, interfaces: None, reason: None };
+        match notice {
+            engine::Notice::Warning(id, fault) => Self { fault: Some(fault.into()), ..of(id, "warning") },
+            engine::Notice::NoInterface(id, names) => {
+                let names = names.iter().map(|name| name.to_string()).collect();
+                Self { interfaces: Some(names), ..of(id, "no-interface") }
+            }
+            engine::Notice::Closed(id) => of(id, "closed"),
+            engine::Notice::EngineFailed(id, reason) => {
+                Self { reason: Some(reason.to_string()), ..of(id, "failed") }
+            }
+        }
     }
 }
 

@@ -142,7 +142,7 @@ impl Client {
         for notice in &notices {
             match notice {
                 Notice::Closed(id) | Notice::EngineFailed(id, _) => self.forget(*id),
-                Notice::Warning(..) => {}
+                Notice::Warning(..) | Notice::NoInterface(..) => {}
             }
         }
         notices

@@ -14,8 +14,10 @@ use crate::net::{Interface, InterfaceIndex};
 /// Something that happened to an object, beside the messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
-    /// The system refused something; it is tried again.
+    /// The system refused something.
     Warning(ObjectId, Fault),
+    /// No interface of this host is usable for the object; these there are.
+    NoInterface(ObjectId, Vec<Arc<str>>),
     /// The object is closed and its sockets are free.
     Closed(ObjectId),
     /// The engine failed, for this reason, and the object with it.

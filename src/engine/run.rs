@@ -12,7 +12,7 @@ use super::{Doorbell, Notice, ObjectId, Opened};
 use crate::cast::{CastOptions, Casting};
 use crate::error::Fault;
 use crate::listen::{ListenOptions, Listening};
-use crate::net::{self, Interface, Poll, SendOptions};
+use crate::net::{self, Chosen, Interface, Poll, SendOptions};
 
 /// What the engine can be asked.
 pub(super) enum Command {
@@ -130,6 +130,7 @@ impl Engine {
         match command {
             Command::Listen { id, client, options, reply } => {
                 self.list_interfaces(now, id, &client);
+                self.warn_of_no_interface(id, &client, &options.selection.listening(&self.interfaces));
                 let opened = self.listening.open(id, client, options, &self.interfaces);
                 // The caller waits for this; if it is gone, its environment closes the object.
                 let _ = reply.send(opened.map(|port| Opened { id, port }));
@@ -138,6 +139,7 @@ impl Engine {
             Command::Leave { id, group } => self.listening.leave(id, group),
             Command::Cast { id, client, options } => {
                 self.list_interfaces(now, id, &client);
+                self.warn_of_no_interface(id, &client, &options.selection.sending(&self.interfaces));
                 self.casting.open(id, client, options, &self.interfaces, now, &mut self.timers);
             }
             Command::Update { id, payload, interval } => {
@@ -200,5 +202,13 @@ impl Engine {
             }
         }
         client.name_interfaces(&self.interfaces);
+    }
+
+    /// Tells an object that it has no interface to use, which may be meant or a slip of the pen.
+    fn warn_of_no_interface(&self, id: ObjectId, client: &Doorbell, chosen: &[Chosen]) {
+        if chosen.is_empty() {
+            let names = self.interfaces.iter().map(|interface| Arc::clone(&interface.name)).collect();
+            client.notify(Notice::NoInterface(id, names));
+        }
     }
 }
