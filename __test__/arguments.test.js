@@ -69,6 +69,16 @@ const OPTIONS = [
     'The "options.group[1]" property must be of type string. Received type number (7)'
   ],
   [
+    { group: Array(2) },
+    ...TYPE,
+    'The "options.group[0]" property must be of type string. Received undefined'
+  ],
+  [
+    { interfaces: Array(2) },
+    ...TYPE,
+    'The "options.interfaces[0]" property must be of type string. Received undefined'
+  ],
+  [
     { port: '9778' },
     ...TYPE,
     'The "options.port" property must be of type number. Received type string (\'9778\')'
@@ -201,6 +211,8 @@ const CAST_OPTIONS = [
 const PAYLOAD =
   'The "payload" argument must be a string, a Buffer, TypedArray or DataView, or an object or array to ' +
   'send as JSON.'
+const transferred = new Uint8Array(3)
+structuredClone(transferred.buffer, { transfer: [transferred.buffer] })
 const circular = /** @type {any} */ ({})
 circular.self = circular
 
@@ -216,6 +228,11 @@ const PAYLOADS = [
   [Promise.resolve({}), ...TYPE, `${PAYLOAD} Received an instance of Promise`],
   [new Map([[1, 2]]), ...TYPE, `${PAYLOAD} Received an instance of Map`],
   [new Set([1]), ...TYPE, `${PAYLOAD} Received an instance of Set`],
+  [
+    transferred,
+    ...VALUE,
+    "The argument 'payload' is a view of memory that was transferred. Received Uint8Array(0) []"
+  ],
   [
     circular,
     ...VALUE,

@@ -6,7 +6,7 @@ const { readFileSync } = require('node:fs')
 const { test } = require('node:test')
 const { cast, listen } = require('..')
 const { LOOPBACK, block, castTo, listenHere } = require('./loopback.js')
-const { nativeThreads, openSockets, run, until } = require('./process.js')
+const { nativeThreads, openDescriptors, openSockets, run, until } = require('./process.js')
 
 /** Shared by all that these tests start; nobody else on this computer uses it. */
 const PORT = '9779'
@@ -18,6 +18,9 @@ const ENDS = [
   ['unref-at-once', 0, undefined],
   ['unref-then-ref', 0, /^still here$/],
   ['unref-flood', 0, /^heard all$/],
+  ['unref-then-close', 0, /^closed$/],
+  ['mock-timers', 0, /^heard all$/],
+  ['exit-with-backlog', 7, undefined],
   ['exit', 7, undefined],
   ['exit-in-exit', 7, /^exit 7$/],
   ['throw', 1, /^Error: thrown in a callback$/],
@@ -30,7 +33,12 @@ for (const [way, code, says] of ENDS) {
   test(`a process under traffic ends: ${way}`, async (t) => {
     const program = run(t, 'fixtures/life.js', way, PORT)
     assert.deepEqual(await program.end(), { code, signal: null })
+    const ended = Date.now()
     if (says) await program.line(says)
+    const ending = program.lines.flatMap((line) => /^ending (\d+)$/.exec(line)?.[1] ?? [])
+    // Ten times what it may take.
+    for (const began of ending)
+      assert.ok(ended - Number(began) < 1000, `${ended - Number(began)} ms`)
   })
 }
 
@@ -49,7 +57,8 @@ test('a listener that nobody references goes on hearing', async (t) => {
   await program.line(/^still hears$/)
 })
 
-test('the thread runs while something is open, and not longer', async (t) => {
+test('the thread runs while something is open, and leaves no descriptor behind', async (t) => {
+  const descriptors = openDescriptors().length
   const threads = () => nativeThreads().length
   assert.equal(threads(), 0, 'loading starts nothing')
   const listener = listenHere(t)
@@ -61,6 +70,7 @@ test('the thread runs while something is open, and not longer', async (t) => {
   assert.equal(threads(), 0)
   await listenHere(t).close()
   assert.equal(threads(), 0)
+  assert.equal(openDescriptors().length, descriptors)
 })
 
 test('10,000 times opened and closed leaves nothing behind', async (t) => {

@@ -177,17 +177,20 @@ function nativeThreads(pid = 'self') {
   )
 }
 
-/** How many sockets this process has open. */
-function openSockets() {
+/** What this process has open: `socket:[123]`, `anon_inode:[eventpoll]` ... */
+function openDescriptors() {
   const folder = '/proc/self/fd'
-  return readdirSync(folder).filter((fd) => {
+  return readdirSync(folder).flatMap((fd) => {
     try {
-      return readlinkSync(`${folder}/${fd}`).startsWith('socket:')
+      return [readlinkSync(`${folder}/${fd}`)]
     } catch {
-      return false // the one that the listing itself used
+      return [] // the one that the listing itself used
     }
-  }).length
+  })
 }
+
+/** How many sockets this process has open. */
+const openSockets = () => openDescriptors().filter((what) => what.startsWith('socket:')).length
 
 /**
  * Runs a script of this folder with Node, on this computer. It must keep to the loopback interface.
@@ -209,4 +212,4 @@ function nodeCommand(script, args) {
   return [process.execPath, ...words, path, ...texts]
 }
 
-module.exports = { Process, nativeThreads, nodeCommand, openSockets, run, until }
+module.exports = { Process, nativeThreads, nodeCommand, openDescriptors, openSockets, run, until }

@@ -1,5 +1,7 @@
 'use strict'
 
+// Taken here, for a test of the host may put its own in their place later, and never call us back.
+const { setImmediate, setTimeout } = require('node:timers')
 const errors = require('./errors.js')
 
 /**
@@ -130,7 +132,8 @@ class Environment {
           source: (number) => (this.#sources[number] ??= client.source(number))
         })
       }
-      budget -= count
+      // Where all that waited was dropped, the handlers of that were a turn.
+      budget -= count || budget
     } while (flags & MORE && budget > 0)
     if (flags & MORE) {
       // The loop does not wait for an immediate that is unref'd, nor wake for it; for a timer it wakes.

@@ -51,6 +51,8 @@ class Handle extends EventEmitter {
   close() {
     if (this.#closing === undefined) {
       const { client, id } = this.open
+      // Until it is closed it keeps the process alive, so that who waits for that is told.
+      this.ref()
       this.#closing = new Promise((resolve) => {
         this.#closed = resolve
       })

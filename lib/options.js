@@ -108,7 +108,11 @@ function validPayload(binding, value) {
 function payloadBytes(value) {
   if (typeof value === 'string') return Buffer.from(value)
   if (ArrayBuffer.isView(value)) {
-    return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+    try {
+      return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+    } catch {
+      throw invalidArgValue('payload', 'is a view of memory that was transferred', value)
+    }
   }
   if (typeof value !== 'object' || value === null || isEmptyAsJson(value)) {
     throw invalidArgType(
@@ -173,7 +177,8 @@ function validGroups(name, value) {
     return [validGroup(name, value)]
   }
   if (value.length === 0) throw invalidArgValue(name, 'must name at least one group', value)
-  return [...new Set(value.map((one, i) => validGroup(`${name}[${i}]`, one)))]
+  // Array.from, for `map` passes over holes.
+  return [...new Set(Array.from(value, (one, i) => validGroup(`${name}[${i}]`, one)))]
 }
 
 /**
@@ -184,11 +189,11 @@ function validGroups(name, value) {
 function validInterfaces(binding, value) {
   const name = 'options.interfaces'
   const list = Array.isArray(value) ? value : [value]
-  list.forEach((pattern, i) => {
-    if (typeof pattern === 'string') return
+  for (const [i, pattern] of list.entries()) {
+    if (typeof pattern === 'string') continue
     if (list === value) throw invalidArgType(`${name}[${i}]`, 'of type string', pattern)
     throw invalidArgType(name, 'of type string or an array of strings', pattern)
-  })
+  }
   const fault = binding.checkInterfaces(list)
   if (fault !== null) {
     const expected = 'must name interfaces by name, address or CIDR, or exclude such with "!"'

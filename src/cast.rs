@@ -147,7 +147,8 @@ impl Casting {
 
     /// Sends a cast's payload once on every interface, to every group.
     pub(crate) fn send(&mut self, id: ObjectId) {
-        let Some(cast) = self.casts.get_mut(&id) else { return };
+        // Who closes everything waits for it, and not for what was asked for before.
+        let Some(cast) = self.casts.get_mut(&id).filter(|cast| !cast.client.is_closing()) else { return };
         for target in &mut cast.targets {
             let Some(shared) = self.sockets.get_mut(&target.socket) else { continue };
             let mut failure = None;
@@ -253,6 +254,34 @@ fn next_due(due: Instant, interval: Duration, now: Instant) -> Instant {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cast_that_is_late_is_not_late_for_good() {
+        let (start, every) = (Instant::now(), Duration::from_millis(20));
+        let options = CastOptions {
+            payload: b"tick".as_slice().into(),
+            interval: every,
+            groups: vec![Ipv4Addr::new(224, 0, 0, 1)],
+            port: 9778,
+            selection: Selection::default(),
+            ttl: 1,
+            loopback: true,
+            counters: Arc::default(),
+        };
+        let (id, client) = (ObjectId(1), Arc::new(Doorbell::new(|| {})));
+        let (mut casting, mut timers) = (Casting::default(), Timers::default());
+        // On no interface, so nothing is sent.
+        casting.open(id, client, options, &[], start, &mut timers);
+        for tick in 1..100 {
+            let due = start + every * tick;
+            assert_eq!(timers.take_due(due), Some((due, Deadline::Cast(id))));
+            casting.due(id, due, due + Duration::from_millis(7), &mut timers);
+        }
+        casting.update(id, b"tock".as_slice().into(), None, start, &mut timers);
+        assert_eq!(timers.next(), Some(start + every));
+        assert!(casting.close(id, start, true, &mut timers).is_some());
+        assert_eq!(timers.next(), None);
+    }
 
     #[test]
     fn the_schedule_keeps_its_phase_and_skips_what_was_missed() {

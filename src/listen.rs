@@ -124,12 +124,14 @@ impl Listening {
         let port = shared.socket.port();
         let shared = self.sockets.entry(port).or_insert(shared);
         shared.listeners.push(id);
-        if let Err(error) = shared.enlarge_buffer(options.receive_buffer) {
+        let enlarged = shared.enlarge_buffer(options.receive_buffer).unwrap_or_else(|error| {
             client.notify(Notice::Warning(id, Fault::new("setsockopt", &error)));
-        }
-        shared.count_lost();
+            false
+        });
+        let lost_more = shared.count_lost();
+        client.set_socket_stats(id, 0, shared.granted_buffer);
         let listener = Listener {
-            interfaces: selection.listening(interfaces).iter().map(|chosen| chosen.index).collect(),
+            interfaces: Vec::new(),
             client,
             port,
             groups: Vec::new(),
@@ -140,7 +142,9 @@ impl Listening {
             lost_before: shared.lost,
         };
         self.listeners.insert(id, listener);
-        self.tell_socket_stats(port);
+        if enlarged || lost_more {
+            self.tell_socket_stats(port);
+        }
         for group in groups {
             self.join(id, group, interfaces);
         }
@@ -169,14 +173,21 @@ impl Listening {
         self.listeners.iter().filter(of_client).map(|(id, _)| *id).collect()
     }
 
-    /// Joins a group on the listener's interfaces.
+    /// Whose listener it is.
+    pub(crate) fn client(&self, id: ObjectId) -> Option<Arc<Doorbell>> {
+        self.listeners.get(&id).map(|listener| Arc::clone(&listener.client))
+    }
+
+    /// Joins a group on the listener's interfaces, as they are now.
     pub(crate) fn join(&mut self, id: ObjectId, group: Ipv4Addr, interfaces: &[Interface]) {
         let Some(listener) = self.listeners.get_mut(&id) else { return };
         let Some(shared) = self.sockets.get_mut(&listener.port) else { return };
         if !listener.groups.contains(&group) {
             listener.groups.push(group);
         }
-        for chosen in listener.selection.listening(interfaces) {
+        let chosen = listener.selection.listening(interfaces);
+        listener.interfaces = chosen.iter().map(|one| one.index).collect();
+        for chosen in chosen {
             let membership = (group, chosen.index);
             if listener.memberships.contains(&membership) {
                 continue;
@@ -243,7 +254,8 @@ impl Listening {
         timers: &mut Timers<Deadline>,
     ) {
         match self.read(port, now, own) {
-            Left::More => timers.set(Deadline::Rest(port), now),
+            // Later than `now`, so that it waits for the next turn and the others have theirs.
+            Left::More => timers.set(Deadline::Rest(port), now + Duration::from_nanos(1)),
             Left::Emptied => timers.set(Deadline::Rest(port), now + REST),
             Left::Nothing => {
                 let resumed = self.sockets.get(&port).map(|shared| shared.socket.resume());
@@ -259,6 +271,7 @@ impl Listening {
             Fault::new(syscall, &error).at(Ipv4Addr::UNSPECIFIED.into(), port)
         };
         let socket = ListenSocket::bind(port).map_err(refused)?;
+        let granted = socket.receive_buffer().map_err(|error| refused(("getsockopt", error)))?;
         let key = usize::from(socket.port());
         let socket = self.poll.register(socket, key).map_err(|error| refused(("epoll_ctl", error)))?;
         Ok(SharedSocket {
@@ -266,7 +279,7 @@ impl Listening {
             listeners: Vec::new(),
             memberships: HashMap::new(),
             asked_buffer: 0,
-            granted_buffer: 0,
+            granted_buffer: granted as u64,
             emptied: None,
             drops: 0,
             lost: 0,
@@ -347,14 +360,15 @@ impl SharedSocket {
         }
     }
 
-    /// Makes the receive buffer as large as the neediest listener asks.
-    fn enlarge_buffer(&mut self, bytes: usize) -> io::Result<()> {
-        if bytes > self.asked_buffer {
+    /// Makes the receive buffer as large as the neediest listener asks; says whether it was not before.
+    fn enlarge_buffer(&mut self, bytes: usize) -> io::Result<bool> {
+        let enlarge = bytes > self.asked_buffer;
+        if enlarge {
             self.socket.set_receive_buffer(bytes)?;
             self.asked_buffer = bytes;
+            self.granted_buffer = self.socket.receive_buffer()? as u64;
         }
-        self.granted_buffer = self.socket.receive_buffer()? as u64;
-        Ok(())
+        Ok(enlarge)
     }
 
     /// Asks the kernel how many datagrams it has dropped here, and says whether there are more than before.

@@ -150,6 +150,7 @@ impl Client {
 
     /// Closes everything this client has open and waits until it is done; nothing rings afterwards.
     pub fn shut_down(&self) {
+        self.doorbell.set_closing(true);
         let handle = lock(&self.engine).take();
         if let Some(handle) = handle {
             let (reply, done) = mpsc::channel();
@@ -159,6 +160,7 @@ impl Client {
             }
         }
         release(self.doorbell.remove_all());
+        self.doorbell.set_closing(false);
     }
 
     /// Hands a command that opens `id` to a running engine.
@@ -173,18 +175,18 @@ impl Client {
                     return Err(Fault::new("start", &error));
                 }
             };
+            // An engine before this one, in its end, may have told of this object, which it never had.
+            self.doorbell.withdraw(id);
             *lock(&self.engine) = Some(Arc::clone(&handle));
             match handle.commands.send(command) {
                 Ok(()) => {
                     handle.wake();
                     return Ok(());
                 }
-                // That engine has failed. Once its end is over, what it said of this object, which it never
-                // had, is taken back, and the next round starts another.
+                // That engine has failed. Once its end is over, the next round starts another.
                 Err(mpsc::SendError(returned)) => {
                     command = returned;
                     bury(&handle);
-                    self.doorbell.withdraw(id);
                     release(1);
                 }
             }
@@ -200,6 +202,10 @@ impl Client {
     /// Lets go of an object that is open no longer.
     fn forget(&self, id: ObjectId) {
         if self.doorbell.remove(id) {
+            if self.doorbell.is_empty() {
+                // Or its descriptors would outlive the engine.
+                *lock(&self.engine) = None;
+            }
             release(1);
         }
     }

@@ -4,6 +4,7 @@
 //! JavaScript is already on its way, so a flood costs one call a batch, not one a datagram.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::mailbox::{Batch, Mailbox, Source};
@@ -38,6 +39,7 @@ pub struct Taken {
 /// See the module.
 pub struct Doorbell {
     waiting: Mutex<Waiting>,
+    closing: AtomicBool,
     ring: Box<dyn Fn() + Send + Sync>,
 }
 
@@ -63,7 +65,17 @@ struct Inbox {
 impl Doorbell {
     /// A bell that calls `ring`, from the engine's thread. `ring` must not block.
     pub fn new(ring: impl Fn() + Send + Sync + 'static) -> Self {
-        Self { waiting: Mutex::default(), ring: Box::new(ring) }
+        Self { waiting: Mutex::default(), closing: AtomicBool::new(false), ring: Box::new(ring) }
+    }
+
+    /// Says that everything is about to be closed: what is still to be done for this client need not be.
+    pub(super) fn set_closing(&self, closing: bool) {
+        self.closing.store(closing, Ordering::Relaxed);
+    }
+
+    /// Whether [`Doorbell::set_closing`] has said so.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
     }
 
     /// Makes a listener known; `limit` is that of its [`Mailbox`].
@@ -80,6 +92,11 @@ impl Doorbell {
     /// Forgets an object and what waits for it; says whether it was known.
     pub(super) fn remove(&self, id: ObjectId) -> bool {
         self.lock().objects.remove(&id).is_some()
+    }
+
+    /// Whether no object is known.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().objects.is_empty()
     }
 
     /// Forgets every object and says how many there were.
@@ -201,7 +218,7 @@ impl Doorbell {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
     use super::super::mailbox::BATCH_MESSAGES;
     use super::*;

@@ -135,7 +135,12 @@ impl Engine {
                 // The caller waits for this; if it is gone, its environment closes the object.
                 let _ = reply.send(opened.map(|port| Opened { id, port }));
             }
-            Command::Join { id, group } => self.listening.join(id, group, &self.interfaces),
+            Command::Join { id, group } => {
+                if let Some(client) = self.listening.client(id) {
+                    self.list_interfaces(now, id, &client);
+                }
+                self.listening.join(id, group, &self.interfaces);
+            }
             Command::Leave { id, group } => self.listening.leave(id, group),
             Command::Cast { id, client, options } => {
                 self.list_interfaces(now, id, &client);

@@ -97,10 +97,9 @@ impl Selection {
                 interface.loopback || (interface.running && interface.multicast && !interface.point_to_point);
             return if automatic { interface.ipv4().next() } else { None };
         }
-        let pattern = self.include.iter().find(|pattern| pattern.matches(interface))?;
-        interface.ipv4().find(|ip| pattern.covers(IpAddr::V4(*ip))).or_else(|| match pattern {
+        self.include.iter().filter(|pattern| pattern.matches(interface)).find_map(|pattern| match pattern {
             Pattern::Name(_) => interface.ipv4().next(),
-            Pattern::Network(..) => None,
+            Pattern::Network(..) => interface.ipv4().find(|ip| pattern.covers(IpAddr::V4(*ip))),
         })
     }
 }
@@ -241,6 +240,8 @@ mod tests {
             (&["0.0.0.0/0", "!127.0.0.0/8"], &[2, 3, 4, 5, 7, 8], &[2, 3, 4, 5, 7, 8]),
             (&["nosuch"], &[], &[]),
             (&["fe80::5"], &[], &[]),
+            (&["fe80::5", "eth0"], &[2], &[2]),
+            (&["fe80::/10", "10.0.0.0/16", "!eth2"], &[2, 8], &[2, 8]),
         ];
         for (patterns, listening, sending) in cases {
             let selection = Selection::parse(*patterns).unwrap();
