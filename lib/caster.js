@@ -1,7 +1,7 @@
 'use strict'
 
 const errors = require('./errors.js')
-const { Handle } = require('./handle.js')
+const { Handle, kIsOpen, kOpen } = require('./handle.js')
 const { castOptions, validInterval, validPayload } = require('./options.js')
 
 /**
@@ -38,19 +38,19 @@ class Caster extends Handle {
    * @param {unknown} [intervalMs]
    */
   update(payload, intervalMs) {
-    const { client, id } = this.open
+    const { client, id } = this[kOpen]
     const bytes = validPayload(this.#environment.binding, payload)
     client.update(id, bytes, intervalMs === undefined ? undefined : validInterval(intervalMs))
     this.#checkSize(bytes)
   }
 
   send() {
-    const { client, id } = this.open
+    const { client, id } = this[kOpen]
     client.send(id)
   }
 
   stats() {
-    const { client, id } = this.open
+    const { client, id } = this[kOpen]
     // There are none once the engine has failed, of which an event is on its way.
     return client.casterStats(id) ?? { sent: 0, failed: 0 }
   }
@@ -64,7 +64,7 @@ class Caster extends Handle {
     if (length <= UNFRAGMENTED || this.#warnedOfSize) return
     this.#warnedOfSize = true
     process.nextTick(() => {
-      if (this.isOpen) this.#environment.warn(this, errors.largePayload(length, UNFRAGMENTED))
+      if (this[kIsOpen]) this.#environment.warn(this, errors.largePayload(length, UNFRAGMENTED))
     })
   }
 }

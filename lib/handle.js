@@ -9,6 +9,10 @@ const errors = require('./errors.js')
  * @typedef {import('./environment.js').Batch} Batch
  */
 
+/** What the classes built on Handle may ask of it; symbols, for the user's editor need not show them. */
+const kIsOpen = Symbol('isOpen')
+const kOpen = Symbol('open')
+
 /** What everything that is open has in common: it can be closed, and it keeps the process alive. */
 class Handle extends EventEmitter {
   #environment
@@ -29,13 +33,13 @@ class Handle extends EventEmitter {
     environment.add(id, this)
   }
 
-  get isOpen() {
+  get [kIsOpen]() {
     return this.#closing === undefined
   }
 
-  /** The environment and the id, for calls that need the object open; else throws ERR_CLOSED. */
-  get open() {
-    if (!this.isOpen) throw errors.closed(this.constructor.name)
+  /** The client and the id, for calls that need the object open; else throws ERR_CLOSED. */
+  get [kOpen]() {
+    if (!this[kIsOpen]) throw errors.closed(this.constructor.name)
     return { client: this.#environment.client, id: this.#id }
   }
 
@@ -50,7 +54,7 @@ class Handle extends EventEmitter {
   /** @returns {Promise<void>} */
   close() {
     if (this.#closing === undefined) {
-      const { client, id } = this.open
+      const { client, id } = this[kOpen]
       // Until it is closed it keeps the process alive, so that who waits for that is told.
       this.ref()
       this.#closing = new Promise((resolve) => {
@@ -84,7 +88,7 @@ class Handle extends EventEmitter {
    * @param {boolean} wanted
    */
   #keepAlive(wanted) {
-    void this.open
+    void this[kOpen]
     if (this.#referenced !== wanted) {
       this.#referenced = wanted
       if (wanted) this.#environment.ref()
@@ -94,4 +98,4 @@ class Handle extends EventEmitter {
   }
 }
 
-module.exports = { Handle }
+module.exports = { Handle, kIsOpen, kOpen }

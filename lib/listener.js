@@ -2,7 +2,7 @@
 
 const { HEAD, emitSafely, kHeard } = require('./environment.js')
 const errors = require('./errors.js')
-const { Handle } = require('./handle.js')
+const { Handle, kIsOpen, kOpen } = require('./handle.js')
 const { MALFORMED, parse } = require('./json.js')
 const { listenOptions, validGroup } = require('./options.js')
 
@@ -58,12 +58,12 @@ class Listener extends Handle {
     this.#decode = DECODE[encoding]
     if (callback !== undefined) this.on('message', /** @type {() => void} */ (callback))
     process.nextTick(() => {
-      if (this.isOpen) this.emit('listening')
+      if (this[kIsOpen]) this.emit('listening')
     })
   }
 
   address() {
-    void this.open
+    void this[kOpen]
     return { address: '0.0.0.0', family: 'IPv4', port: this.#port }
   }
 
@@ -75,7 +75,7 @@ class Listener extends Handle {
    * @param {string} group
    */
   join(group) {
-    const { client, id } = this.open
+    const { client, id } = this[kOpen]
     client.join(id, validGroup('group', group))
     this.#groups.add(group)
   }
@@ -84,7 +84,7 @@ class Listener extends Handle {
    * @param {string} group
    */
   leave(group) {
-    const { client, id } = this.open
+    const { client, id } = this[kOpen]
     if (!this.#groups.has(validGroup('group', group))) {
       throw errors.invalidArgValue('group', 'must be one that was joined', group)
     }
@@ -93,7 +93,7 @@ class Listener extends Handle {
   }
 
   stats() {
-    const { client, id } = this.open
+    const { client, id } = this[kOpen]
     // There are none once the engine has failed, of which an event is on its way.
     const {
       received = 0,
@@ -117,9 +117,9 @@ class Listener extends Handle {
    * @param {Batch} batch
    */
   [kHeard]({ buffer, table, count, dropped, source }) {
-    if (dropped > 0 && this.isOpen) emitSafely(this, 'drop', dropped)
+    if (dropped > 0 && this[kIsOpen]) emitSafely(this, 'drop', dropped)
     let start = 0
-    for (let i = HEAD; i < HEAD + 2 * count && this.isOpen; i += 2) {
+    for (let i = HEAD; i < HEAD + 2 * count && this[kIsOpen]; i += 2) {
       const end = table[i]
       const message = this.#decode(buffer, start, end)
       if (message === MALFORMED) {
