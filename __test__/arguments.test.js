@@ -3,6 +3,8 @@
 const assert = require('node:assert/strict')
 const { test } = require('node:test')
 const { cast, listen } = require('..')
+const binding = require('../binding.js')
+const { castOptions, listenOptions } = require('../lib/options.js')
 const { LOOPBACK, castTo, listenHere } = require('./loopback.js')
 const { until } = require('./process.js')
 
@@ -318,7 +320,24 @@ function refuses(cases, call) {
   }
 }
 
-test('listen refuses wrong options', () => refuses(LISTEN_OPTIONS, (options) => listen(options)))
+/**
+ * The cases that can be tried on the functions themselves: were one of them let through, it would keep to
+ * loopback. The others would go out on every interface, and are tried on what checks them alone.
+ *
+ * @param {Case[]} cases
+ */
+const harmless = (cases) =>
+  cases
+    .filter(([options]) => Object.getPrototypeOf(options ?? 0) === Object.prototype)
+    .filter(([options]) => !('interfaces' in options))
+
+test('options are checked', () => {
+  refuses(LISTEN_OPTIONS, (options) => listenOptions(binding, options))
+  refuses(CAST_OPTIONS, (options) => castOptions(binding, options))
+})
+
+test('listen refuses wrong options', () =>
+  refuses(harmless(LISTEN_OPTIONS), (options) => listen({ ...LOOPBACK, ...options })))
 
 test('listen refuses a wrong callback', () => {
   const call = (/** @type {any} */ callback) => listen(LOOPBACK, callback)
@@ -333,7 +352,7 @@ test('listen refuses a wrong callback', () => {
 })
 
 test('cast refuses wrong options', () =>
-  refuses(CAST_OPTIONS, (options) => cast('x', 1000, options)))
+  refuses(harmless(CAST_OPTIONS), (options) => cast('x', 1000, { ...LOOPBACK, ...options })))
 test('cast refuses wrong payloads', () =>
   refuses(PAYLOADS, (payload) => cast(payload, 1000, LOOPBACK)))
 test('cast refuses wrong intervals', () =>
