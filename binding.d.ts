@@ -19,6 +19,12 @@ export declare class Client {
   send(id: number): void
   /** Closes an object; a notice says when it is done. */
   close(id: number): void
+  /** What an object that is open does with each interface of this host. */
+  interfaces(id: number): Array<InterfaceReport>
+  /** Holds back what a listener hears: it waits, up to the listener's limit, and `take` passes it over. */
+  pause(id: number): void
+  /** Ends what `pause` began. */
+  resume(id: number): void
   /** The counts of a listener that is open. */
   listenerStats(id: number): ListenerStats | null
   /** The counts of a cast that is open. */
@@ -62,10 +68,15 @@ export interface CastOptions {
   interval: number
   groups: Array<string>
   port: number
+  to: Array<string>
+  broadcast: boolean
   interfaces: Array<string>
   ttl: number
   loopback: boolean
 }
+
+/** What is wrong with an entry of the `to` option; `null` if nothing is. */
+export declare function checkDestination(to: string): string | null
 
 /** What is wrong with the first wrong one of some interface patterns; `null` if nothing is. */
 export declare function checkInterfaces(patterns: Array<string>): string | null
@@ -79,6 +90,25 @@ export interface Fault {
   interface?: string
   hint: string
 }
+
+/** An address of an interface. */
+export interface InterfaceAddress {
+  address: string
+  family: 'IPv4' | 'IPv6'
+  cidr: string
+}
+
+/** An interface of this host, and what an object does with it. */
+export interface InterfaceReport {
+  name: string
+  index: number
+  addresses: Array<InterfaceAddress>
+  IPv4: Usage
+  IPv6: Usage
+}
+
+/** The interfaces of this host, and what a listener with these patterns would make of them. */
+export declare function interfaces(patterns: Array<string>): Array<InterfaceReport> | Fault
 
 /** Counts of a listener, see index.d.ts. */
 export interface ListenerStats {
@@ -94,6 +124,7 @@ export interface ListenOptions {
   groups: Array<string>
   port: number
   interfaces: Array<string>
+  source?: string
   direct: boolean
   self: boolean
   highWaterMark: number
@@ -106,12 +137,14 @@ export declare const MAX_PAYLOAD: number
 /** Something that happened to an object. */
 export interface Notice {
   id: number
-  kind: 'warning' | 'no-interface' | 'closed' | 'failed'
+  kind: 'warning' | 'no-interface' | 'unresolved' | 'closed' | 'failed'
   /** Of a warning. */
   fault?: Fault
   /** Of 'no-interface': those that there are. */
   interfaces?: Array<string>
-  /** Of a failure. */
+  /** Of 'unresolved'. */
+  hostname?: string
+  /** Of 'unresolved' and 'failed'. */
   reason?: string
 }
 
@@ -128,4 +161,13 @@ export interface Source {
   port: number
   interface: string
   group: string | null
+}
+
+/** What is done with an interface in one family. 'usable' is said where no object is asked. */
+export interface Usage {
+  state: 'joined' | 'usable' | 'skipped' | 'failing'
+  /** Of 'skipped'. */
+  reason?: string
+  /** Of 'failing'. */
+  fault?: Fault
 }

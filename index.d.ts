@@ -39,7 +39,8 @@ export function listen(
  * Sends `payload` to a group now, and then every `intervalMs` milliseconds, on a schedule that neither
  * drifts nor bursts and does not depend on the event loop.
  *
- * One datagram goes out on each interface. An open caster keeps the process alive; see `unref`.
+ * One datagram goes out on each interface for each group, and with `broadcast` one more; and one to each address
+ * of `to`. An open caster keeps the process alive; see `unref`.
  *
  * @param payload at most 65,507 bytes; it is copied
  * @param intervalMs 1 to 2,147,483,647; 2000 if left out
@@ -52,6 +53,19 @@ export function listen(
 export function cast(payload: Payload, intervalMs?: number, options?: CastOptions): Caster
 
 /**
+ * The interfaces of this computer, and what a listener would make of each with the option `interfaces`.
+ * Opens nothing.
+ *
+ * @param pattern as the option {@link GroupOptions.interfaces}
+ * @throws `TypeError` with `ERR_INVALID_ARG_TYPE` or `ERR_INVALID_ARG_VALUE` for a wrong pattern
+ * @throws {@link SystemError} if the system does not tell its interfaces
+ *
+ * @example
+ * for (const { name, IPv4 } of interfaces()) console.log(name, IPv4.state, IPv4.reason ?? '')
+ */
+export function interfaces(pattern?: string | readonly string[]): Interface<'usable' | 'skipped'>[]
+
+/**
  * A string is sent as UTF-8, a view as its bytes, any other object or array as JSON; but no function,
  * Promise, Map, Set or ArrayBuffer.
  */
@@ -62,7 +76,8 @@ export type MessageCallback<Message> = (message: Message, from: From) => void
 /** What `listen` and `cast` have in common. */
 export interface GroupOptions {
   /**
-   * One IPv4 group or several, 224.0.0.0 to 239.255.255.255 (RFC 5771).
+   * One group or several: IPv4, 224.0.0.0 to 239.255.255.255 (RFC 5771), or IPv6, ff00::/8 (RFC 4291 2.7),
+   * or both. `'ff02::1'` is for IPv6 what the default is for IPv4.
    *
    * The default reaches every host of the link; switches that filter multicast let it through (RFC 4541).
    *
@@ -72,15 +87,22 @@ export interface GroupOptions {
 
   /**
    * Which interfaces: names in which `*` stands for any characters (`'eth*'`), addresses (`'192.168.1.7'`),
-   * networks (`'10.0.0.0/8'`), each with `!` in front to exclude it.
+   * networks (`'10.0.0.0/8'`), each with `!` in front to exclude the interface. An address or network names an
+   * interface for its own family; a name, for both.
    *
    * Without any, or with exclusions alone, it is every interface that is up, running, capable of
-   * multicast, not point-to-point (as most VPNs are) and has an IPv4 address. Loopback is then listened on,
-   * and sent on only if there is no other.
+   * multicast, not point-to-point (as most VPNs are) and has an address of the group's family. Loopback is then
+   * listened on, and sent on only if there is no other; over IPv6, of which it carries no multicast, never.
    *
    * @default [] (automatic)
    */
   interfaces?: string | readonly string[] | undefined
+
+  /**
+   * Closes it when aborted, as `close()` does; that is no error. With one that is aborted already nothing is
+   * opened, and `'close'` fires on the next tick.
+   */
+  signal?: AbortSignal | undefined
 }
 
 export interface ListenOptions extends GroupOptions {
@@ -92,9 +114,16 @@ export interface ListenOptions extends GroupOptions {
   port?: number | undefined
 
   /**
+   * Hears only this sender, an IPv4 address (source-specific multicast, RFC 4607): routers and switches that
+   * know of it keep the others' datagrams away. All groups must be IPv4.
+   */
+  source?: string | undefined
+
+  /**
    * What a message is: `'buffer'` a Buffer with memory of its own; `'utf8'` a string; `'json'` the parsed
-   * value, `unknown` in TypeScript since anybody can send anything. With `'json'`, what is not JSON in UTF-8 or is nested more than 64 levels deep is counted as
-   * `malformed` and dropped, and keys named `__proto__` are removed at every depth.
+   * value, `unknown` in TypeScript since anybody can send anything. With `'json'`, what is not JSON in UTF-8 or
+   * is nested more than 64 levels deep is counted as `malformed` and dropped, and keys named `__proto__` are
+   * removed at every depth.
    *
    * @default 'buffer'
    */
@@ -142,8 +171,30 @@ export interface CastOptions extends GroupOptions {
   port?: number | undefined
 
   /**
-   * How many hops a datagram may make (IP_MULTICAST_TTL, ip(7)): 0 stays on this host, 1 on the link; 255
-   * at most.
+   * Where to send beside the groups, by unicast, for networks without multicast: addresses and host names, each
+   * alone or with a port of its own (`'10.0.0.7'`, `'[fd00::7]:9778'`, `'fe80::7%eth0'`,
+   * `'peers.default.svc.cluster.local'`). The routing table says by which interface, whatever `interfaces` is,
+   * and the system's default TTL holds.
+   *
+   * A name stands for all its addresses. It is looked up off the event loop and off the thread that sends, and
+   * again every 30 s; while it does not resolve, which is a `'warning'` `ENOTFOUND`, it is asked for more often
+   * and sent to where it led before.
+   *
+   * @default []
+   */
+  to?: string | readonly string[] | undefined
+
+  /**
+   * Whether to send to the IPv4 broadcast address of each interface, too (RFC 919), for networks that filter
+   * multicast. `ttl` and `loopback` are for groups: a broadcast stays on the link and is heard on this host.
+   *
+   * @default false
+   */
+  broadcast?: boolean | undefined
+
+  /**
+   * How many hops a datagram to a group may make (IP_MULTICAST_TTL, ip(7); IPV6_MULTICAST_HOPS, ipv6(7)):
+   * 0 stays on this host, 1 on the link; 255 at most.
    *
    * @default 1
    */
@@ -159,8 +210,9 @@ export interface CastOptions extends GroupOptions {
 
 /** Where a message came from: `dgram`'s `rinfo` and more. */
 export interface From {
-  /** The sender's address. */
+  /** The sender's address; an IPv6 address of one link with its interface, `fe80::1%eth0` (RFC 4007 11). */
   address: string
+  /** The version of the Internet Protocol that it came by. */
   family: 'IPv4' | 'IPv6'
   /** The sender's port. */
   port: number
@@ -182,26 +234,73 @@ export interface SystemError extends Error {
   syscall: string
   /** The cure, in a sentence. */
   hint: string
+  /** The address concerned: the local one, or that of the destination or group. */
   address?: string
+  /** The port concerned. */
   port?: number
+  /** The name of the interface concerned. */
+  interface?: string
 }
 
 /**
- * Something that goes wrong after the start, told once per change of state: a {@link SystemError}'s `code`
- * and details where the system refused something, else the code `'LARGE_PAYLOAD'` (fragments),
- * `'NO_INTERFACE'` (none is usable, or none that `interfaces` names) or `'ENGINE_FAILED'` (a fault of lan-peers itself; `'close'` follows). A cast goes on sending for ever; an
- * interface whose group could not be joined is left out until the listener is opened, or the group joined, again.
+ * Something that goes wrong after the start, told once per change of state. Where the system refused something
+ * it is a {@link SystemError}; else its code is
+ *
+ * - `'LARGE_PAYLOAD'`: the payload will be sent in fragments
+ * - `'NO_INTERFACE'`: no interface is usable, or none that `interfaces` names
+ * - `'ENOTFOUND'`: the name `hostname` in `to` does not resolve
+ * - `'ENGINE_FAILED'`: a fault of lan-peers itself; `'close'` follows
+ *
+ * A cast goes on sending for ever. An interface on which a group could not be joined is left out until the
+ * listener is opened, or the group joined, again.
  */
 export interface Warning extends Error {
+  /** Such as `'ENETUNREACH'`, or one of the above. */
   code: string
   /** The cure, in a sentence. */
   hint: string
   /** The name of the interface concerned. */
   interface?: string
+  /** The system's number of the error, negative. */
   errno?: number
+  /** The call that was refused, such as `'send'`. */
   syscall?: string
+  /** The address concerned: the local one, or that of the destination or group. */
   address?: string
+  /** The port concerned. */
   port?: number
+  /** The name that does not resolve. */
+  hostname?: string
+}
+
+/** An interface of this computer, and what is done with it. `State` is what can be said of its use. */
+export interface Interface<State = 'joined' | 'skipped' | 'failing'> {
+  /** Such as `'eth0'`. */
+  name: string
+  /** The system's number of it. */
+  index: number
+  /** Its addresses, as `os.networkInterfaces()` gives them: `cidr` is the address with its prefix length. */
+  addresses: { address: string; family: 'IPv4' | 'IPv6'; cidr: string }[]
+  /** What is done with it over IPv4. */
+  IPv4: InterfaceUse<State>
+  /** What is done with it over IPv6. */
+  IPv6: InterfaceUse<State>
+}
+
+/** What is done with an interface over one version of the Internet Protocol. */
+export interface InterfaceUse<State> {
+  /**
+   * `'joined'`: a listener hears its groups here, a caster sends to them; `'failing'`: the system refuses that;
+   * `'skipped'`: it is left out. `'usable'`, where no object is asked: a listener would join here.
+   */
+  state: State
+  /**
+   * Why it is skipped or failing, in plain words: `'point-to-point'`, `'no address yet'`,
+   * `'excluded by !docker0'`.
+   */
+  reason: string | null
+  /** What the system refused, if it is failing. */
+  error: SystemError | null
 }
 
 /** What is open until it is closed. */
@@ -221,11 +320,19 @@ interface Handle<Events extends Record<keyof Events, unknown[]>> extends EventEm
   unref(): this
 
   /**
+   * Every interface of this computer as it is now, and what is done with it.
+   *
+   * @throws an Error with the code `ERR_CLOSED` once closed
+   */
+  interfaces(): Interface[]
+
+  /**
    * Closes it; no message follows. Once the sockets are free, `'close'` fires and the promise resolves. To
    * close again is no error.
    */
   close(): Promise<void>
 
+  /** Closes it, at the end of an `await using`. */
   [Symbol.asyncDispose](): Promise<void>
 }
 
@@ -244,7 +351,26 @@ export interface ListenerEvents<Message> {
 
 export interface Listener<Message = Buffer> extends Handle<ListenerEvents<Message>> {
   /**
-   * The address it is bound to.
+   * The messages as they come, from now on, for `for await`. They are the same that `'message'` tells.
+   *
+   * At most one batch waits in JavaScript; the rest waits under `highWaterMark`, and is dropped past it. So
+   * while an iterator is not asked for what it holds, nothing new comes, neither to it nor to `'message'`, and
+   * of several the slowest sets the pace.
+   *
+   * It ends, without an error, when the listener is closed, whatever waits then; leaving the loop closes the
+   * listener. For one message alone there is `const [message, from] = await once(listener, 'message')`
+   * (node:events).
+   *
+   * @example
+   * for await (const { message, from } of listen({ encoding: 'utf8' })) {
+   *   if (message === 'enough') break
+   * }
+   */
+  [Symbol.asyncIterator](): Messages<Message>
+
+  /**
+   * The address it is bound to: with IPv4 groups `0.0.0.0`, with IPv6 groups alone `::`. With both, it hears the
+   * port over both.
    *
    * @throws an Error with the code `ERR_CLOSED` once closed
    */
@@ -254,14 +380,16 @@ export interface Listener<Message = Buffer> extends Handle<ListenerEvents<Messag
   readonly groups: string[]
 
   /**
-   * Joins a group on its interfaces; to join again is no error.
+   * Joins a group on its interfaces: what is sent to it once this has returned is heard. To join again is no
+   * error, and tries anew where it has failed.
    *
    * @throws `TypeError` with `ERR_INVALID_ARG_TYPE` or `ERR_INVALID_ARG_VALUE`; an Error with `ERR_CLOSED`
    */
   join(group: string): void
 
   /**
-   * Leaves a group.
+   * Leaves a group: what is sent to it once this has returned is not heard. What was heard before may still
+   * come.
    *
    * @throws `TypeError` with `ERR_INVALID_ARG_TYPE`, or `ERR_INVALID_ARG_VALUE` also for a group that was
    * not joined; an Error with `ERR_CLOSED`
@@ -274,11 +402,24 @@ export interface Listener<Message = Buffer> extends Handle<ListenerEvents<Messag
   stats(): ListenerStats
 }
 
+/** What `for await` over a {@link Listener} uses. */
+export interface Messages<Message> {
+  /** The next message; `done` once the listener is closed. Never rejects. */
+  next(): Promise<IteratorResult<{ message: Message; from: From }, undefined>>
+  /** Closes the listener. */
+  return<Value = undefined>(value?: Value): Promise<IteratorReturnResult<Value | undefined>>
+  /** Closes the listener, then rejects with `error`. */
+  throw(error: unknown): Promise<IteratorResult<{ message: Message; from: From }, undefined>>
+  [Symbol.asyncIterator](): this
+  /** Closes the listener, at the end of an `await using`. */
+  [Symbol.asyncDispose](): Promise<void>
+}
+
 /** Counts since it was opened. What `received` counts is delivered, malformed, dropped or waiting. */
 export interface ListenerStats {
   /** Datagrams that were for this listener. */
   received: number
-  /** Messages emitted. */
+  /** Messages emitted, or given to iterators. */
   delivered: number
   /** The payload received, in bytes. */
   bytes: number

@@ -3,7 +3,10 @@
 const binding = require('./binding.js')
 const { Caster } = require('./lib/caster.js')
 const { Environment } = require('./lib/environment.js')
+const errors = require('./lib/errors.js')
+const { describe } = require('./lib/interfaces.js')
 const { Listener } = require('./lib/listener.js')
+const { validInterfaces } = require('./lib/options.js')
 
 const environment = new Environment(binding)
 
@@ -17,4 +20,11 @@ const listen = (
 const cast = (payload, intervalMs, options) =>
   /** @type {any} */ (new Caster(environment, payload, intervalMs, options))
 
-module.exports = { listen, cast }
+/** @type {import('./index').interfaces} */
+const interfaces = (pattern = []) => {
+  const reports = binding.interfaces(validInterfaces(binding, 'pattern', pattern))
+  if ('errno' in reports) throw errors.systemError(reports)
+  return /** @type {any} */ (reports.map(describe))
+}
+
+module.exports = { listen, cast, interfaces }

@@ -2,7 +2,7 @@
 
 const assert = require('node:assert/strict')
 const { test } = require('node:test')
-const { cast, listen } = require('..')
+const { cast, interfaces, listen } = require('..')
 const binding = require('../binding.js')
 const { castOptions, listenOptions } = require('../lib/options.js')
 const { LOOPBACK, castTo, listenHere } = require('./loopback.js')
@@ -43,22 +43,32 @@ const OPTIONS = [
   [
     { group: '10.0.0.1' },
     ...VALUE,
-    "The property 'options.group' must be a multicast address, 224.0.0.0 to 239.255.255.255. Received '10.0.0.1'"
+    "The property 'options.group' must be a multicast address, 224.0.0.0 to 239.255.255.255 or ff00::/8. Received '10.0.0.1'"
   ],
   [
     { group: '240.0.0.1' },
     ...VALUE,
-    "The property 'options.group' must be a multicast address, 224.0.0.0 to 239.255.255.255. Received '240.0.0.1'"
+    "The property 'options.group' must be a multicast address, 224.0.0.0 to 239.255.255.255 or ff00::/8. Received '240.0.0.1'"
   ],
   [
     { group: 'nonsense' },
     ...VALUE,
-    "The property 'options.group' must be a multicast address, 224.0.0.0 to 239.255.255.255. Received 'nonsense'"
+    "The property 'options.group' must be a multicast address, 224.0.0.0 to 239.255.255.255 or ff00::/8. Received 'nonsense'"
   ],
   [
-    { group: 'ff02::1' },
+    { group: 'fe80::1' },
     ...VALUE,
-    "The property 'options.group' must be an IPv4 group; this version has no IPv6. Received 'ff02::1'"
+    "The property 'options.group' must be a multicast address, 224.0.0.0 to 239.255.255.255 or ff00::/8. Received 'fe80::1'"
+  ],
+  [
+    { group: ['224.0.0.1', 'ff02::1%eth0'] },
+    ...VALUE,
+    "The property 'options.group[1]' must have no '%': its interface is named in options.interfaces. Received 'ff02::1%eth0'"
+  ],
+  [
+    { signal: new AbortController() },
+    ...TYPE,
+    'The "options.signal" property must be an instance of AbortSignal. Received an instance of AbortController'
   ],
   [
     { group: [] },
@@ -110,6 +120,7 @@ const OPTIONS = [
     ['10.0.0.0/33', 'an IPv4 CIDR ends in a prefix length from 0 to 32', '10.0.0.0/33'],
     ['eth0/8', "a CIDR needs an address before the '/'", 'eth0/8'],
     ['1.2.3', 'neither an interface name nor an address', '1.2.3'],
+    ['fe80::1%lo', "an address has no '%' here; the interface can be named itself", 'fe80::1%lo'],
     ['!!lo', "'!' excludes only in front of a pattern, once", '!!lo']
   ].map(
     ([pattern, why, shown]) =>
@@ -128,6 +139,20 @@ const LISTEN_OPTIONS = [
   nullIsRefused('encoding', 'string'),
   nullIsRefused('direct', 'boolean'),
   nullIsRefused('self', 'boolean'),
+  nullIsRefused('source', 'string'),
+  ...['224.0.0.1', '0.0.0.0', 'fd00::1', 'name', '127.0.0.1/8'].map(
+    (source) =>
+      /** @type {Case} */ ([
+        { source },
+        ...VALUE,
+        `The property 'options.source' must be the IPv4 address of a host. Received '${source}'`
+      ])
+  ),
+  [
+    { source: '127.0.0.1', group: ['232.1.1.1', 'ff02::1'] },
+    ...VALUE,
+    "The property 'options.group' must be an IPv4 group, as options.source is. Received [ '232.1.1.1', 'ff02::1' ]"
+  ],
   nullIsRefused('highWaterMark', 'number'),
   nullIsRefused('receiveBuffer', 'number'),
   [
@@ -187,6 +212,27 @@ const CAST_OPTIONS = [
   ...OPTIONS,
   nullIsRefused('ttl', 'number'),
   nullIsRefused('loopback', 'boolean'),
+  nullIsRefused('broadcast', 'boolean'),
+  nullIsRefused('to', 'string or an array of strings'),
+  [
+    { to: ['127.0.0.1', 5] },
+    ...TYPE,
+    'The "options.to[1]" property must be of type string. Received type number (5)'
+  ],
+  ...[
+    ['', 'neither an address nor a host name'],
+    ['224.0.0.1', 'a group is named in options.group'],
+    ['127.0.0.1:0', 'a port is from 1 to 65535'],
+    ['fe80::1', 'an address of one link, fe80::/10, needs its interface: fe80::1%eth0'],
+    ['http://localhost', 'neither a URL nor a network']
+  ].map(
+    ([to, why]) =>
+      /** @type {Case} */ ([
+        { to: ['127.0.0.1', to] },
+        ...VALUE,
+        `The property 'options.to[1]' must be an address or a host name, or such and a port; ${why}. Received '${to}'`
+      ])
+  ),
   [() => {}, ...TYPE, 'The "options" argument must be of type object. Received function '],
   [
     { port: 0 },
@@ -296,7 +342,7 @@ const GROUPS = [
   [
     '192.168.0.1',
     ...VALUE,
-    "The argument 'group' must be a multicast address, 224.0.0.0 to 239.255.255.255. Received '192.168.0.1'"
+    "The argument 'group' must be a multicast address, 224.0.0.0 to 239.255.255.255 or ff00::/8. Received '192.168.0.1'"
   ]
 ]
 
@@ -322,14 +368,14 @@ function refuses(cases, call) {
 
 /**
  * The cases that can be tried on the functions themselves: were one of them let through, it would keep to
- * loopback. The others would go out on every interface, and are tried on what checks them alone.
+ * loopback. The others would go out by other interfaces, and are tried on what checks them alone.
  *
  * @param {Case[]} cases
  */
 const harmless = (cases) =>
   cases
     .filter(([options]) => Object.getPrototypeOf(options ?? 0) === Object.prototype)
-    .filter(([options]) => !('interfaces' in options))
+    .filter(([options]) => !('interfaces' in options || 'to' in options))
 
 test('options are checked', () => {
   refuses(LISTEN_OPTIONS, (options) => listenOptions(binding, options))
@@ -338,6 +384,24 @@ test('options are checked', () => {
 
 test('listen refuses wrong options', () =>
   refuses(harmless(LISTEN_OPTIONS), (options) => listen({ ...LOOPBACK, ...options })))
+
+test('interfaces refuses wrong patterns', () =>
+  refuses(
+    [
+      [
+        5,
+        ...TYPE,
+        'The "pattern" argument must be of type string or an array of strings. Received type number (5)'
+      ],
+      [
+        ['eth0', '1.2.3'],
+        ...VALUE,
+        'The argument \'pattern\' must name interfaces by name, address or CIDR, or exclude such with "!"; ' +
+          "neither an interface name nor an address: '1.2.3'. Received [ 'eth0', '1.2.3' ]"
+      ]
+    ],
+    (pattern) => interfaces(pattern)
+  ))
 
 test('listen refuses a wrong callback', () => {
   const call = (/** @type {any} */ callback) => listen(LOOPBACK, callback)
@@ -383,6 +447,17 @@ test('join and leave refuse what is no group, and lose nothing by it', (t) => {
     (group) => listener.leave(group)
   )
   assert.deepEqual(listener.groups, ['224.0.0.1'])
+  const only = listenHere(t, { group: '232.1.1.1', source: '127.0.0.1' })
+  refuses(
+    [
+      [
+        'ff02::1',
+        ...VALUE,
+        "The argument 'group' must be an IPv4 group, as options.source is. Received 'ff02::1'"
+      ]
+    ],
+    (group) => only.join(group)
+  )
 })
 
 test('update refuses what cast does, and what was sent before is sent on', async (t) => {

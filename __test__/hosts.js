@@ -101,6 +101,9 @@ class Host {
     this.name = name
     /** The address of each interface. */
     this.addresses = lans.map((lan) => `10.77.${lan}.${number}`)
+    /** The same over IPv6; each has the link-local one beside it. */
+    this.addresses6 = lans.map((lan) => `fd77:${lan + 1}::${number}`)
+    this.linkLocal = `fe80::${number}`
   }
 
   get address() {
@@ -182,6 +185,10 @@ async function hosts(t, plan) {
       cables.ip(`link set ${name}${i} master lan${lan}`)
       cables.ip(`link set ${name}${i} up`)
       namespace.ip(`address add ${host.addresses[i]}/24 dev eth${i}`)
+      // Known ones, and at once: `nodad`, for the search for duplicates takes a second or two.
+      namespace.ip(`link set eth${i} addrgenmode none`)
+      namespace.ip(`address add ${host.linkLocal}/64 dev eth${i} nodad`)
+      namespace.ip(`address add ${host.addresses6[i]}/64 dev eth${i} nodad`)
       namespace.ip(`link set eth${i} up`)
     })
     // As a computer behind a router has; programs that join without naming an interface need it.

@@ -267,6 +267,117 @@ test('past highWaterMark the oldest are dropped, counted and told', async (t) =>
   }
 })
 
+test('50 MB at a blocked listener take no more memory than highWaterMark, and the newest are kept', async (t) => {
+  const highWaterMark = 1024 * 1024
+  const [bytes, count] = [1000, 50_000]
+  const heard = /** @type {number[]} */ ([])
+  let told = 0
+  const listener = listenHere(
+    t,
+    { group: '239.1.1.6', encoding: 'utf8', highWaterMark },
+    (message) => heard.push(Number(message.slice(0, 8)))
+  )
+  listener.on('drop', (dropped) => (told += dropped))
+  const { port } = listener.address()
+  const sender = traffic(t, { group: '239.1.1.6', port, bytes, rate: 25_000, count })
+  await until(() => heard.length > 0)
+  // The receive buffers of the engine are touched by now, or soon.
+  block(200)
+  const before = process.memoryUsage.rss()
+  block(2000)
+  const grown = process.memoryUsage.rss() - before
+  assert.equal((await sender.end()).code, 0)
+  await until(() => {
+    const { delivered, dropped, lost } = listener.stats()
+    return delivered + dropped + lost === count
+  })
+  const { dropped, lost, received, delivered } = listener.stats()
+  assert.ok(received * bytes > 40e6, `${received}`)
+  // A vector has up to twice the room it needs, and there is one batch to spare: far from 50 MB.
+  assert.ok(grown < 4 * highWaterMark, `${grown} bytes`)
+  assert.equal(told, dropped)
+  assert.equal(received, delivered + dropped)
+  assert.equal(heard.length, delivered)
+  const kept = Math.floor(highWaterMark / (bytes + 64))
+  if (lost === 0) {
+    const last = Array.from({ length: kept }, (_, i) => count - kept + i)
+    assert.deepEqual(heard.slice(-kept), last, 'the newest are kept')
+  }
+  t.diagnostic(`dropped ${dropped}, lost ${lost}, memory grew by ${grown} bytes`)
+})
+
+test('empty datagrams count against highWaterMark, too', async (t) => {
+  const [kept, count] = [1000, 20_000]
+  let heard = 0
+  const options = { group: '239.1.1.7', highWaterMark: kept * 64 + 63 }
+  const listener = listenHere(t, options, (message) => {
+    assert.equal(message.length, 0)
+    heard++
+  })
+  const { port } = listener.address()
+  const sender = traffic(t, { group: '239.1.1.7', port, bytes: 0, rate: 20_000, count })
+  await until(() => heard > 0)
+  const before = heard
+  block(1500)
+  assert.equal((await sender.end()).code, 0)
+  await until(() => {
+    const { delivered, dropped, lost } = listener.stats()
+    return delivered + dropped + lost === count
+  })
+  const { dropped, delivered, bytes } = listener.stats()
+  assert.equal(delivered, heard)
+  assert.equal(bytes, 0)
+  assert.ok(dropped > count / 2, `${dropped}`)
+  assert.ok(heard >= before + kept, `${heard}`)
+})
+
+test('source: only what this sender sends is heard, and takes nothing from other listeners', async (t) => {
+  const group = ['232.1.1.1', '224.0.0.1']
+  const heard = { only: /** @type {string[]} */ ([]), all: /** @type {string[]} */ ([]) }
+  const said = (/** @type {string} */ message, /** @type {import('..').From} */ from) =>
+    `${message} from ${from.address} to ${from.group}`
+  const options = { group, encoding: /** @type {const} */ ('utf8') }
+  const all = listenHere(t, options, (...args) => heard.all.push(said(...args)))
+  const { port } = all.address()
+  const only = listenHere(t, { ...options, port, source: '127.0.0.2' }, (...args) =>
+    heard.only.push(said(...args))
+  )
+  assert.deepEqual(only.address(), all.address())
+  const send = async (/** @type {string} */ message) => {
+    for (const from of ['127.0.0.1', '127.0.0.2']) {
+      const socket = dgram.createSocket('udp4')
+      await new Promise((resolve) => socket.bind(0, from, () => resolve(undefined)))
+      socket.setMulticastInterface('127.0.0.1')
+      for (const to of [...group, '127.0.0.1']) {
+        await new Promise((resolve) => socket.send(message, port, to, resolve))
+      }
+      socket.close()
+    }
+  }
+  const from = (/** @type {string} */ message, /** @type {string} */ address) =>
+    [...group, 'null'].map((to) => `${message} from ${address} to ${to}`)
+  await send('one')
+  await until(() => heard.all.length === 6 && heard.only.length === 3)
+  assert.deepEqual(
+    heard.all.toSorted(),
+    [...from('one', '127.0.0.1'), ...from('one', '127.0.0.2')].toSorted()
+  )
+  assert.deepEqual(heard.only.toSorted(), from('one', '127.0.0.2').toSorted())
+
+  only.leave('232.1.1.1')
+  await send('two')
+  await until(() => heard.all.length === 12 && heard.only.length === 5)
+  assert.ok(!heard.only.includes('two from 127.0.0.2 to 232.1.1.1'))
+  only.join('232.1.1.1')
+  await send('three')
+  await until(() => heard.all.length === 18 && heard.only.length === 8)
+  assert.equal(only.stats().received, 8)
+  await only.close()
+  await send('four')
+  await until(() => heard.all.length === 24)
+  assert.equal(heard.only.length, 8)
+})
+
 test('receiveBuffer is asked for, and what was granted is told', (t) => {
   const small = listenHere(t, { receiveBuffer: 65_536 })
   const large = listenHere(t, { receiveBuffer: 200_000 })

@@ -2,7 +2,11 @@
 
 const assert = require('node:assert/strict')
 const { test } = require('node:test')
+const { mkdtempSync, readFileSync, rmSync } = require('node:fs')
+const { tmpdir } = require('node:os')
+const { join } = require('node:path')
 const { hosts, unavailable } = require('./hosts.js')
+const { nodeCommand } = require('./process.js')
 
 const TEN = Array.from({ length: 10 }, (_, i) => i)
 
@@ -56,5 +60,53 @@ test(
     const ours = host.run('fixtures/listen.js')
     await ours.line(/Error: bind EADDRINUSE 0\.0\.0\.0:9778/)
     assert.equal((await ours.end()).code, 1)
+  }
+)
+
+test(
+  'two listeners of one process and port read each datagram once, and both get it',
+  { skip: unavailable },
+  async (t) => {
+    const { a } = await hosts(t, { a: [] })
+    a.ip('route add default dev lo')
+    const folder = mkdtempSync(join(tmpdir(), 'lan-peers-'))
+    t.after(() => rmSync(folder, { recursive: true }))
+    const log = join(folder, 'calls')
+    const strace = [
+      'strace',
+      '-f',
+      '-qq',
+      '-e',
+      'trace=recvmmsg,recvmsg,recvfrom',
+      '-e',
+      'abbrev=all',
+      '-o',
+      log
+    ]
+    const groups = ['239.5.5.1', '239.5.5.2']
+    const program = a.start(...strace, ...nodeCommand('fixtures/two-listeners.js', groups))
+    await program.json((said) => said.listening)
+    const sender = a.run('fixtures/dgram.js', '9000')
+    await sender.json((said) => said.listening)
+    // To the group of both, to that of one, and straight to the host.
+    const each = 20
+    for (let i = 0; i < each; i++) {
+      for (const to of [...groups, '127.0.0.1']) sender.write(`send ${to}#${i} ${to} 9778`)
+    }
+    await program.json((said) => said.heard?.both === 3 * each && said.heard.one === 2 * each)
+    program.write('end')
+    assert.equal((await program.end()).code, 0)
+
+    // One datagram at a time is how the list of interfaces is read (netlink), and nothing else.
+    const calls = readFileSync(log, 'utf8').split('\n')
+    const single = calls.filter((line) => /recv(msg|from)\(/.test(line))
+    assert.ok(single.every((line) => line.includes('AF_NETLINK')))
+    const batches = calls.filter((line) => line.includes('recvmmsg'))
+    // What recvmmsg returns is a number of datagrams; nothing, in the first half of a call told in two.
+    const read = batches.map((line) => Number(/ = (\d+)/.exec(line)?.[1] ?? 0))
+    assert.equal(
+      read.reduce((sum, count) => sum + count, 0),
+      3 * each
+    )
   }
 )

@@ -1,6 +1,17 @@
-import { expectAssignable, expectError, expectType } from 'tsd'
-import { cast, listen } from '..'
-import type { Caster, CasterStats, From, Listener, ListenerStats, Payload, Warning } from '..'
+import { expectAssignable, expectError, expectNotAssignable, expectType } from 'tsd'
+import { cast, interfaces, listen } from '..'
+import type {
+  Caster,
+  CasterStats,
+  From,
+  Interface,
+  Listener,
+  ListenerStats,
+  Messages,
+  Payload,
+  SystemError,
+  Warning
+} from '..'
 
 // listen: what a message is follows from the encoding
 expectType<Listener<Buffer>>(listen())
@@ -23,9 +34,11 @@ declare const encoding: 'buffer' | 'utf8' | 'json'
 expectType<Listener<unknown>>(listen({ encoding }, (message) => expectType<unknown>(message)))
 
 expectAssignable<Parameters<typeof listen>[0]>({
-  group: ['224.0.0.1', '239.1.2.3'],
+  group: ['224.0.0.1', 'ff02::1'],
   port: 0,
   interfaces: ['eth*', '!eth1'],
+  source: '10.0.0.7',
+  signal: AbortSignal.timeout(1000),
   direct: false,
   self: false,
   highWaterMark: 1024,
@@ -34,6 +47,9 @@ expectAssignable<Parameters<typeof listen>[0]>({
 expectError(listen({ encoding: 'latin1' }))
 expectError(listen({ port: '9778' }))
 expectError(listen({ ttl: 1 }))
+expectError(listen({ to: '10.0.0.7' }))
+expectError(listen({ source: ['10.0.0.7'] }))
+expectError(listen({ signal: new AbortController() }))
 expectError(listen('224.0.0.1'))
 
 const listener = listen({ encoding: 'utf8' })
@@ -55,11 +71,42 @@ expectType<string[]>(listener.groups)
 expectType<void>(listener.join('239.1.2.3'))
 expectType<void>(listener.leave('239.1.2.3'))
 expectType<ListenerStats>(listener.stats())
+expectNotAssignable<Listener<Buffer>>(listener)
 expectType<Listener<string>>(listener.ref())
 expectType<Listener<string>>(listener.unref())
 expectType<Promise<void>>(listener.close())
 expectType<Promise<void>>(listener[Symbol.asyncDispose]())
 expectError((listener.groups = []))
+expectType<Interface[]>(listener.interfaces())
+expectType<Interface<'joined' | 'skipped' | 'failing'>[]>(listener.interfaces())
+
+// The async iterator
+expectType<Messages<string>>(listener[Symbol.asyncIterator]())
+async function iterate() {
+  for await (const { message, from } of listener) {
+    expectType<string>(message)
+    expectType<From>(from)
+  }
+  for await (const { message } of listen({ encoding: 'json' })) expectType<unknown>(message)
+  for await (const { message } of listen()) expectType<Buffer>(message)
+  const messages = listener[Symbol.asyncIterator]()
+  expectType<IteratorResult<{ message: string; from: From }, undefined>>(await messages.next())
+  expectType<Promise<void>>(messages[Symbol.asyncDispose]())
+}
+expectType<Promise<void>>(iterate())
+
+// interfaces: of an object, and of the computer
+for (const { name, index, addresses, IPv4, IPv6 } of interfaces(['eth*', '!eth1'])) {
+  expectType<string>(name)
+  expectType<number>(index)
+  expectType<{ address: string; family: 'IPv4' | 'IPv6'; cidr: string }[]>(addresses)
+  expectType<'usable' | 'skipped'>(IPv4.state)
+  expectType<string | null>(IPv6.reason)
+  expectType<SystemError | null>(IPv6.error)
+}
+expectType<Interface<'usable' | 'skipped'>[]>(interfaces())
+expectType<Interface<'usable' | 'skipped'>[]>(interfaces('eth0'))
+expectError(interfaces(5))
 
 // cast: every kind of payload
 for (const payload of [
@@ -79,23 +126,34 @@ expectType<Caster>(
     group: '239.1.2.3',
     port: 9778,
     interfaces: '127.0.0.1',
+    to: ['10.0.0.7', '[fd00::7]:9778'],
+    broadcast: true,
     ttl: 0,
-    loopback: false
+    loopback: false,
+    signal: AbortSignal.timeout(1000)
   })
 )
 expectError(cast())
 expectError(cast(5))
 expectError(cast(null))
 expectError(cast('text', '20'))
+expectType<Caster>(cast('text', 20, { to: 'peers.example' }))
 expectError(cast('text', 20, { self: false }))
+expectError(cast('text', 20, { to: { host: '10.0.0.7' } }))
+expectError(cast('text', 20, { broadcast: 'yes' }))
 
 const caster = cast('text')
 expectType<void>(caster.update({ username: 'grace' }))
 expectType<void>(caster.update('text', 500))
 expectType<void>(caster.send())
 expectType<CasterStats>(caster.stats())
+expectType<Interface[]>(caster.interfaces())
 expectType<Caster>(caster.ref())
 expectType<Caster>(caster.unref())
 expectType<Promise<void>>(caster.close())
-caster.on('warning', (warning) => expectType<Warning>(warning))
+caster.on('warning', (warning) => {
+  expectType<Warning>(warning)
+  expectType<string | undefined>(warning.hostname)
+})
+expectType<Promise<void>>(caster[Symbol.asyncDispose]())
 caster.on('close', () => {})

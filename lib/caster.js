@@ -25,10 +25,13 @@ class Caster extends Handle {
   constructor(environment, payload, intervalMs = 2000, options = undefined) {
     const { binding } = environment
     const bytes = validPayload(binding, payload)
-    const settings = { interval: validInterval(intervalMs), ...castOptions(binding, options) }
-    const opened = environment.client.cast(bytes, settings)
+    const interval = validInterval(intervalMs)
+    const { signal, ...settings } = castOptions(binding, options)
+    const opened = signal?.aborted
+      ? undefined
+      : environment.client.cast(bytes, { interval, ...settings })
     if (typeof opened === 'object') throw errors.systemError(opened)
-    super(environment, opened)
+    super(environment, opened, signal)
     this.#environment = environment
     this.#checkSize(bytes)
   }

@@ -145,7 +145,7 @@ class Environment {
   /**
    * @param {import('../binding').Notice} notice
    */
-  #notice({ id, kind, fault, interfaces, reason }) {
+  #notice({ id, kind, fault, interfaces, hostname, reason }) {
     const handle = this.#objects.get(id)
     if (handle === undefined) return
     if (kind === 'warning') {
@@ -154,6 +154,10 @@ class Environment {
     }
     if (kind === 'no-interface') {
       this.warn(handle, errors.noInterface(/** @type {string[]} */ (interfaces)))
+      return
+    }
+    if (kind === 'unresolved') {
+      this.warn(handle, errors.unresolved(String(hostname), String(reason)))
       return
     }
     this.#objects.delete(id)

@@ -142,6 +142,18 @@ const noInterface = (names) =>
   )
 
 /**
+ * @param {string} hostname
+ * @param {string} reason as the system gives it
+ */
+const unresolved = (hostname, reason) =>
+  Object.assign(new Error(`getaddrinfo ENOTFOUND ${hostname}: ${reason}`), {
+    code: 'ENOTFOUND',
+    syscall: 'getaddrinfo',
+    hostname,
+    hint: 'Check the name in options.to; it is looked up again, and until then sent to where it led before.'
+  })
+
+/**
  * @param {number} size in bytes
  * @param {number} unfragmented in bytes
  */
@@ -164,5 +176,6 @@ module.exports = {
   noInterface,
   outOfRange,
   payloadTooLarge,
-  systemError
+  systemError,
+  unresolved
 }

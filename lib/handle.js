@@ -1,8 +1,9 @@
 'use strict'
 
-const { EventEmitter } = require('node:events')
+const { EventEmitter, addAbortListener } = require('node:events')
 const { emitSafely, kEnded, kHeard } = require('./environment.js')
 const errors = require('./errors.js')
+const { describe } = require('./interfaces.js')
 
 /**
  * @typedef {import('./environment.js').Environment} Environment
@@ -21,15 +22,35 @@ class Handle extends EventEmitter {
   /** @type {Promise<void> | undefined} */
   #closing
   #closed = () => {}
+  /** @type {Disposable | undefined} */
+  #abortListener
 
   /**
    * @param {Environment} environment
-   * @param {number} id of an object that the engine has just opened
+   * @param {number | undefined} id of an object that the engine has just opened; none was if the signal had
+   * been aborted before
+   * @param {AbortSignal | undefined} signal that closes it
    */
-  constructor(environment, id) {
+  constructor(environment, id, signal) {
     super()
     this.#environment = environment
-    this.#id = id
+    this.#id = id ?? -1
+    if (id === undefined) {
+      this.#closing = new Promise((resolve) => {
+        process.nextTick(() => {
+          emitSafely(this, 'close')
+          resolve()
+        })
+      })
+      return
+    }
+    try {
+      if (signal) this.#abortListener = addAbortListener(signal, () => void this.close())
+    } catch (error) {
+      // Else it would stay open, and nobody could close it.
+      environment.client.close(id)
+      throw error
+    }
     environment.add(id, this)
   }
 
@@ -51,6 +72,12 @@ class Handle extends EventEmitter {
     return this.#keepAlive(false)
   }
 
+  /** What is done with each interface of this computer. */
+  interfaces() {
+    const { client, id } = this[kOpen]
+    return client.interfaces(id).map(describe)
+  }
+
   /** @returns {Promise<void>} */
   close() {
     if (this.#closing === undefined) {
@@ -61,6 +88,7 @@ class Handle extends EventEmitter {
         this.#closed = resolve
       })
       client.close(id)
+      this.#abortListener?.[Symbol.dispose]()
     }
     return this.#closing
   }
@@ -72,6 +100,7 @@ class Handle extends EventEmitter {
   [kEnded]() {
     // Closed by the engine rather than by `close`, it is closed all the same.
     this.#closing ??= Promise.resolve()
+    this.#abortListener?.[Symbol.dispose]()
     if (this.#referenced) this.#environment.unref()
     emitSafely(this, 'close')
     this.#closed()

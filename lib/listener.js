@@ -1,10 +1,12 @@
 'use strict'
 
-const { HEAD, emitSafely, kHeard } = require('./environment.js')
+const { isIPv4 } = require('node:net')
+const { HEAD, emitSafely, kEnded, kHeard } = require('./environment.js')
 const errors = require('./errors.js')
 const { Handle, kIsOpen, kOpen } = require('./handle.js')
 const { MALFORMED, parse } = require('./json.js')
-const { listenOptions, validGroup } = require('./options.js')
+const { Messages } = require('./messages.js')
+const { SOURCE_IS_IPV4, listenOptions, validGroup } = require('./options.js')
 
 /**
  * @typedef {import('./environment.js').Environment} Environment
@@ -29,10 +31,15 @@ const DECODE = {
 
 /** Hears groups. See `Listener` in index.d.ts. */
 class Listener extends Handle {
+  #environment
   #port
+  #family
+  #source
   /** @type {Set<string>} */
   #groups
   #decode
+  /** @type {Set<Messages<object>>} */
+  #iterators = new Set()
   #delivered = 0
   #malformed = 0
 
@@ -49,11 +56,14 @@ class Listener extends Handle {
     if (callback !== undefined && typeof callback !== 'function') {
       throw errors.invalidArgType('callback', 'of type function', callback)
     }
-    const { encoding, ...settings } = listenOptions(environment.binding, options)
-    const opened = environment.client.listen(settings)
-    if ('errno' in opened) throw errors.systemError(opened)
-    super(environment, opened.id)
-    this.#port = opened.port
+    const { encoding, signal, ...settings } = listenOptions(environment.binding, options)
+    const opened = signal?.aborted ? undefined : environment.client.listen(settings)
+    if (opened && 'errno' in opened) throw errors.systemError(opened)
+    super(environment, opened?.id, signal)
+    this.#environment = environment
+    this.#port = opened?.port
+    this.#source = settings.source
+    this.#family = settings.groups.some((group) => isIPv4(group)) ? 'IPv4' : 'IPv6'
     this.#groups = new Set(settings.groups)
     this.#decode = DECODE[encoding]
     if (callback !== undefined) this.on('message', /** @type {() => void} */ (callback))
@@ -64,7 +74,8 @@ class Listener extends Handle {
 
   address() {
     void this[kOpen]
-    return { address: '0.0.0.0', family: 'IPv4', port: this.#port }
+    const address = this.#family === 'IPv4' ? '0.0.0.0' : '::'
+    return { address, family: this.#family, port: this.#port }
   }
 
   get groups() {
@@ -76,8 +87,12 @@ class Listener extends Handle {
    */
   join(group) {
     const { client, id } = this[kOpen]
-    client.join(id, validGroup('group', group))
-    this.#groups.add(group)
+    const joining = validGroup('group', group)
+    if (this.#source !== undefined && !isIPv4(joining)) {
+      throw errors.invalidArgValue('group', SOURCE_IS_IPV4, group)
+    }
+    client.join(id, joining)
+    this.#groups.add(joining)
   }
 
   /**
@@ -85,11 +100,29 @@ class Listener extends Handle {
    */
   leave(group) {
     const { client, id } = this[kOpen]
-    if (!this.#groups.has(validGroup('group', group))) {
+    const leaving = validGroup('group', group)
+    if (!this.#groups.has(leaving)) {
       throw errors.invalidArgValue('group', 'must be one that was joined', group)
     }
-    client.leave(id, group)
-    this.#groups.delete(group)
+    client.leave(id, leaving)
+    this.#groups.delete(leaving)
+  }
+
+  /** @returns {Promise<void>} */
+  close() {
+    const closing = super.close()
+    this.#endIterators()
+    return closing
+  }
+
+  [Symbol.asyncIterator]() {
+    const messages = new Messages({
+      drained: () => this.#resume(),
+      close: () => this.close()
+    })
+    if (this[kIsOpen]) this.#iterators.add(messages)
+    else messages.end()
+    return messages
   }
 
   stats() {
@@ -128,10 +161,33 @@ class Listener extends Handle {
         const { address, family, port, interface: name, group } = source(table[i + 1])
         const from = { address, family, port, size: end - start, interface: name, group }
         this.#delivered++
+        for (const messages of this.#iterators) messages.push({ message, from })
         emitSafely(this, 'message', message, from)
       }
       start = end
     }
+    if (this.#isHolding) this.#environment.client.pause(this[kOpen].id)
+  }
+
+  [kEnded]() {
+    this.#endIterators()
+    super[kEnded]()
+  }
+
+  /** Whether an iterator holds messages that nobody has asked for. */
+  get #isHolding() {
+    for (const messages of this.#iterators) if (messages.isHolding) return true
+    return false
+  }
+
+  /** Has more messages come, once nothing of what came before waits in JavaScript. */
+  #resume() {
+    if (this[kIsOpen] && !this.#isHolding) this.#environment.client.resume(this[kOpen].id)
+  }
+
+  #endIterators() {
+    for (const messages of this.#iterators) messages.end()
+    this.#iterators.clear()
   }
 }
 

@@ -1,6 +1,6 @@
 'use strict'
 
-const { isIPv4, isIPv6 } = require('node:net')
+const { SocketAddress, isIPv4, isIPv6 } = require('node:net')
 const { types } = require('node:util')
 const { invalidArgType, invalidArgValue, outOfRange, payloadTooLarge } = require('./errors.js')
 
@@ -20,6 +20,8 @@ const MAX_INTERVAL = 2 ** 31 - 1
 /** The largest receive buffer to ask for: SO_RCVBUF takes an int, in bytes. */
 const MAX_RECEIVE_BUFFER = 2 ** 31 - 1
 
+const SOURCE_IS_IPV4 = 'must be an IPv4 group, as options.source is'
+
 const ENCODINGS = ['buffer', 'utf8', 'json']
 
 /**
@@ -37,6 +39,8 @@ function listenOptions(binding, given) {
     interfaces = [],
     direct = true,
     self = true,
+    source,
+    signal,
     highWaterMark = 16 * 1024 * 1024,
     receiveBuffer = 4 * 1024 * 1024
   } = options
@@ -47,11 +51,24 @@ function listenOptions(binding, given) {
     const list = ENCODINGS.map((one) => `'${one}'`).join(', ')
     throw invalidArgValue('options.encoding', `must be one of: ${list}`, encoding)
   }
+  const groups = validGroups('options.group', group)
+  if (source !== undefined) {
+    const host = typeof source === 'string' && isIPv4(source) ? Number(source.split('.')[0]) : 0
+    if (typeof source !== 'string') throw invalidArgType('options.source', 'of type string', source)
+    if (host === 0 || host >= 224) {
+      throw invalidArgValue('options.source', 'must be the IPv4 address of a host', source)
+    }
+    if (!groups.every((one) => isIPv4(one))) {
+      throw invalidArgValue('options.group', SOURCE_IS_IPV4, group)
+    }
+  }
   return {
     encoding,
-    groups: validGroups('options.group', group),
+    groups,
+    source,
+    signal: validSignal(signal),
     port: integer('options.port', port, 0, 65535),
-    interfaces: validInterfaces(binding, interfaces),
+    interfaces: validInterfaces(binding, 'options.interfaces', interfaces),
     direct: boolean('options.direct', direct),
     self: boolean('options.self', self),
     highWaterMark: integer('options.highWaterMark', highWaterMark, 1, Number.MAX_SAFE_INTEGER),
@@ -71,13 +88,19 @@ function castOptions(binding, given) {
     group = DEFAULT_GROUP,
     port = DEFAULT_PORT,
     interfaces = [],
+    to = [],
+    broadcast = false,
     ttl = 1,
-    loopback = true
+    loopback = true,
+    signal
   } = options
   return {
     groups: validGroups('options.group', group),
     port: integer('options.port', port, 1, 65535),
-    interfaces: validInterfaces(binding, interfaces),
+    to: validDestinations(binding, to),
+    broadcast: boolean('options.broadcast', broadcast),
+    interfaces: validInterfaces(binding, 'options.interfaces', interfaces),
+    signal: validSignal(signal),
     ttl: integer('options.ttl', ttl, 0, 255),
     loopback: boolean('options.loopback', loopback)
   }
@@ -146,20 +169,26 @@ const isEmptyAsJson = (value) =>
   types.isAnyArrayBuffer(value)
 
 /**
+ * A group, in the one way it is written (RFC 5952 for IPv6).
+ *
  * @param {string} name
  * @param {unknown} value
  * @returns {string}
  */
 function validGroup(name, value) {
   if (typeof value !== 'string') throw invalidArgType(name, 'of type string', value)
-  if (isIPv6(value)) {
-    throw invalidArgValue(name, 'must be an IPv4 group; this version has no IPv6', value)
+  if (isIPv4(value)) {
+    const first = Number(value.split('.')[0])
+    if (first >= 224 && first <= 239) return value
+  } else if (isIPv6(value) && /^ff/i.test(value)) {
+    if (value.includes('%')) {
+      const expected = "must have no '%': its interface is named in options.interfaces"
+      throw invalidArgValue(name, expected, value)
+    }
+    return new SocketAddress({ address: value, family: 'ipv6' }).address
   }
-  const first = Number(value.split('.')[0])
-  if (!isIPv4(value) || first < 224 || first > 239) {
-    throw invalidArgValue(name, 'must be a multicast address, 224.0.0.0 to 239.255.255.255', value)
-  }
-  return value
+  const expected = 'must be a multicast address, 224.0.0.0 to 239.255.255.255 or ff00::/8'
+  throw invalidArgValue(name, expected, value)
 }
 
 /**
@@ -170,36 +199,83 @@ function validGroup(name, value) {
  * @returns {string[]}
  */
 function validGroups(name, value) {
-  if (!Array.isArray(value)) {
-    if (typeof value !== 'string') {
-      throw invalidArgType(name, 'of type string or an array of strings', value)
-    }
-    return [validGroup(name, value)]
-  }
-  if (value.length === 0) throw invalidArgValue(name, 'must name at least one group', value)
-  // Array.from, for `map` passes over holes.
-  return [...new Set(Array.from(value, (one, i) => validGroup(`${name}[${i}]`, one)))]
+  const list = strings(name, value)
+  if (list.length === 0) throw invalidArgValue(name, 'must name at least one group', value)
+  return [
+    ...new Set(list.map((one, i) => validGroup(list === value ? `${name}[${i}]` : name, one)))
+  ]
 }
 
 /**
  * @param {Binding} binding
+ * @param {string} name
  * @param {unknown} value
  * @returns {string[]}
  */
-function validInterfaces(binding, value) {
-  const name = 'options.interfaces'
-  const list = Array.isArray(value) ? value : [value]
-  for (const [i, pattern] of list.entries()) {
-    if (typeof pattern === 'string') continue
-    if (list === value) throw invalidArgType(`${name}[${i}]`, 'of type string', pattern)
-    throw invalidArgType(name, 'of type string or an array of strings', pattern)
-  }
+function validInterfaces(binding, name, value) {
+  const list = strings(name, value)
   const fault = binding.checkInterfaces(list)
   if (fault !== null) {
     const expected = 'must name interfaces by name, address or CIDR, or exclude such with "!"'
     throw invalidArgValue(name, `${expected}; ${fault}`, value)
   }
   return list
+}
+
+/**
+ * Where to send by unicast, each once.
+ *
+ * @param {Binding} binding
+ * @param {unknown} value
+ * @returns {string[]}
+ */
+function validDestinations(binding, value) {
+  const list = strings('options.to', value)
+  for (const [i, to] of list.entries()) {
+    const fault = binding.checkDestination(to)
+    if (fault !== null) {
+      const name = list === value ? `options.to[${i}]` : 'options.to'
+      throw invalidArgValue(
+        name,
+        `must be an address or a host name, or such and a port; ${fault}`,
+        to
+      )
+    }
+  }
+  return [...new Set(list)]
+}
+
+/**
+ * @param {unknown} value
+ * @returns {AbortSignal | undefined}
+ */
+function validSignal(value) {
+  // As Node's own check it: those of another realm are no instances of our AbortSignal.
+  if (value === undefined) return undefined
+  const signal = /** @type {AbortSignal | null} */ (value)
+  if (typeof signal?.aborted === 'boolean' && typeof signal.addEventListener === 'function') {
+    return signal
+  }
+  throw invalidArgType('options.signal', 'an instance of AbortSignal', value)
+}
+
+/**
+ * A string, or an array of strings, as an array.
+ *
+ * @param {string} name
+ * @param {unknown} value
+ * @returns {string[]}
+ */
+function strings(name, value) {
+  if (typeof value === 'string') return [value]
+  if (!Array.isArray(value))
+    throw invalidArgType(name, 'of type string or an array of strings', value)
+  // By index, for the methods of arrays pass over holes.
+  for (let i = 0; i < value.length; i++) {
+    if (typeof value[i] !== 'string')
+      throw invalidArgType(`${name}[${i}]`, 'of type string', value[i])
+  }
+  return value
 }
 
 /**
@@ -239,4 +315,12 @@ function boolean(name, value) {
   return value
 }
 
-module.exports = { castOptions, listenOptions, validGroup, validInterval, validPayload }
+module.exports = {
+  SOURCE_IS_IPV4,
+  castOptions,
+  listenOptions,
+  validGroup,
+  validInterfaces,
+  validInterval,
+  validPayload
+}

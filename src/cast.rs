@@ -1,8 +1,13 @@
-//! Casting: what is sent when, and the sockets it leaves by.
+//! Casting: what is sent when, and where to.
+
+mod failure;
+mod names;
+mod route;
+mod sockets;
+mod way;
 
 use std::collections::{HashMap, HashSet};
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -10,7 +15,15 @@ use std::time::{Duration, Instant};
 use crate::engine::timers::Timers;
 use crate::engine::{Deadline, Doorbell, Notice, ObjectId};
 use crate::error::Fault;
-use crate::net::{Interface, Selection, SendOptions, SendSocket};
+use crate::net::{Destination, Family, Interface, Selection, SendOptions, Skipped};
+use crate::report::{InterfaceReport, Usage, report};
+
+use names::Names;
+pub(crate) use names::{LookUp, NameId, Resolved};
+use route::Route;
+pub(crate) use sockets::Own;
+use sockets::Sockets;
+use way::{Way, ways};
 
 /// How long a sending socket outlives its last cast while somebody listens. What it sent may still lie in
 /// the kernel, and only while the port is ours can nobody else's datagram be taken for it.
@@ -24,12 +37,16 @@ pub struct CastOptions {
     /// How often.
     pub interval: Duration,
     /// To which groups.
-    pub groups: Vec<Ipv4Addr>,
+    pub groups: Vec<IpAddr>,
     /// To which port.
     pub port: u16,
+    /// Where to beside the groups, by unicast.
+    pub to: Vec<Destination>,
+    /// Whether to send to the IPv4 broadcast address of each interface, too.
+    pub broadcast: bool,
     /// On which interfaces.
     pub selection: Selection,
-    /// Hops a datagram may make.
+    /// Hops a datagram to a group may make.
     pub ttl: u8,
     /// Whether this host hears it too.
     pub loopback: bool,
@@ -54,49 +71,52 @@ impl CastCounters {
     pub fn failed(&self) -> u64 {
         self.failed.load(Ordering::Relaxed)
     }
+
+    fn count(&self, sent: &Result<(), Fault>) {
+        let counter = if sent.is_ok() { &self.sent } else { &self.failed };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
-/// All casts and their sockets.
-#[derive(Default)]
+/// All casts.
 pub(crate) struct Casting {
-    sockets: HashMap<SendOptions, SharedSocket>,
+    sockets: Sockets,
+    names: Names,
     casts: HashMap<ObjectId, Cast>,
-    /// The local addresses of all sockets.
-    own: HashSet<SocketAddr>,
-}
-
-/// The one socket of an interface and its options; `None` until it can be opened.
-#[derive(Default)]
-struct SharedSocket {
-    socket: Option<SendSocket>,
-    casts: usize,
+    /// Where the cast that is being sent has gone by now; kept for its memory.
+    sent_to: HashSet<SocketAddr>,
 }
 
 struct Cast {
     client: Arc<Doorbell>,
     payload: Box<[u8]>,
     interval: Duration,
-    groups: Box<[Ipv4Addr]>,
-    port: u16,
-    targets: Box<[Target]>,
+    groups: Box<[IpAddr]>,
+    broadcast: bool,
+    selection: Selection,
+    ways: Box<[Way]>,
+    routes: Box<[Route]>,
     counters: Arc<CastCounters>,
 }
 
-/// An interface that a cast leaves by.
-struct Target {
-    socket: SendOptions,
-    name: Arc<str>,
-    /// The error of the last send, so that it is told once.
-    failing: Option<i32>,
-}
-
 impl Casting {
-    /// The addresses that this process sends from, each of them used by no other process.
-    pub(crate) fn own(&self) -> &HashSet<SocketAddr> {
-        &self.own
+    /// No casts yet; `look_up` resolves the names they send to.
+    pub(crate) fn new(look_up: LookUp) -> Self {
+        let names = Names::new(look_up);
+        Self { sockets: Sockets::default(), names, casts: HashMap::new(), sent_to: HashSet::new() }
     }
 
-    /// Opens a cast and sends for the first time.
+    /// The addresses that this process sends from.
+    pub(crate) fn own(&self) -> &Own {
+        self.sockets.own()
+    }
+
+    /// Notes which addresses this host has.
+    pub(crate) fn note_addresses(&mut self, interfaces: &[Interface]) {
+        self.sockets.note_addresses(interfaces);
+    }
+
+    /// Opens a cast and sends for the first time. Says whether there is an interface for it.
     pub(crate) fn open(
         &mut self,
         id: ObjectId,
@@ -105,21 +125,22 @@ impl Casting {
         interfaces: &[Interface],
         now: Instant,
         timers: &mut Timers<Deadline>,
-    ) {
-        let CastOptions { payload, interval, groups, port, selection, ttl, loopback, counters } = options;
-        let mut targets = Vec::new();
-        for chosen in selection.sending(interfaces) {
-            let Some(interface) = interfaces.iter().find(|one| one.index == chosen.index) else { continue };
-            let socket = SendOptions { interface: chosen.index, address: chosen.address, ttl, loopback };
-            self.sockets.entry(socket).or_default().casts += 1;
+    ) -> bool {
+        let ways = ways(&options, interfaces);
+        let CastOptions { payload, interval, groups, broadcast, to, selection, counters, .. } = options;
+        let routes: Box<[_]> = to.into_iter().map(|one| Route::new(one, &mut self.names)).collect();
+        let has_interface = !ways.is_empty();
+        let (groups, ways) = (groups.into_boxed_slice(), ways.into_boxed_slice());
+        let cast = Cast { client, payload, interval, groups, broadcast, selection, ways, routes, counters };
+        for socket in cast.sockets() {
+            self.sockets.hold(socket);
             timers.cancel(Deadline::Linger(socket));
-            targets.push(Target { socket, name: Arc::clone(&interface.name), failing: None });
         }
-        let groups = groups.into_boxed_slice();
-        let targets = targets.into_boxed_slice();
-        self.casts.insert(id, Cast { client, payload, interval, groups, port, targets, counters });
+        self.casts.insert(id, cast);
+        self.tell_unresolved(id);
         self.send(id);
         timers.set(Deadline::Cast(id), now + interval);
+        has_interface
     }
 
     /// Changes a cast, sends at once, and counts the interval from now.
@@ -145,28 +166,27 @@ impl Casting {
         self.send(id);
     }
 
-    /// Sends a cast's payload once on every interface, to every group.
+    /// Sends a cast's payload once to everybody it is for.
     pub(crate) fn send(&mut self, id: ObjectId) {
         // Who closes everything waits for it, and not for what was asked for before.
         let Some(cast) = self.casts.get_mut(&id).filter(|cast| !cast.client.is_closing()) else { return };
-        for target in &mut cast.targets {
-            let Some(shared) = self.sockets.get_mut(&target.socket) else { continue };
-            let mut failure = None;
-            for group in &cast.groups {
-                let sent = shared.send(&target.socket, &mut self.own, &cast.payload, *group, cast.port);
-                let counter = if sent.is_ok() { &cast.counters.sent } else { &cast.counters.failed };
-                counter.fetch_add(1, Ordering::Relaxed);
-                failure = failure.or(sent.err());
+        for way in &mut cast.ways {
+            if let Some(fault) = way.send(&mut self.sockets, &cast.payload, &cast.counters) {
+                cast.client.notify(Notice::Warning(id, fault.clone()));
             }
-            let errno = failure.as_ref().map(|fault| fault.errno);
-            if let Some(fault) = failure
-                && target.failing != errno
-                && errno != Some(libc::EAGAIN)
-            {
-                let fault = fault.on(Arc::clone(&target.name));
-                cast.client.notify(Notice::Warning(id, fault));
+        }
+        self.send_by_routes(id, |_| true);
+    }
+
+    /// Sends a cast's payload to some of its destinations, to each address once.
+    fn send_by_routes(&mut self, id: ObjectId, wanted: impl Fn(&Route) -> bool) {
+        let Some(cast) = self.casts.get_mut(&id).filter(|cast| !cast.client.is_closing()) else { return };
+        self.sent_to.clear();
+        for route in cast.routes.iter_mut().filter(|route| wanted(route)) {
+            let Self { sockets, names, sent_to, .. } = self;
+            if let Some(fault) = route.send(sockets, names, &cast.payload, &cast.counters, sent_to) {
+                cast.client.notify(Notice::Warning(id, fault.clone()));
             }
-            target.failing = errno;
         }
     }
 
@@ -181,27 +201,54 @@ impl Casting {
     ) -> Option<Arc<Doorbell>> {
         let cast = self.casts.remove(&id)?;
         timers.cancel(Deadline::Cast(id));
-        for target in &cast.targets {
-            let Some(shared) = self.sockets.get_mut(&target.socket) else { continue };
-            shared.casts -= 1;
-            if shared.casts > 0 {
+        for socket in cast.sockets() {
+            if !self.sockets.release(&socket) {
                 continue;
             }
             if linger {
-                timers.set(Deadline::Linger(target.socket), now + LINGER);
+                timers.set(Deadline::Linger(socket), now + LINGER);
             } else {
-                self.lingered(&target.socket);
+                self.lingered(&socket);
             }
+        }
+        for name in cast.names() {
+            self.names.release(name, timers);
         }
         Some(cast.client)
     }
 
     /// Closes a socket that nobody uses.
     pub(crate) fn lingered(&mut self, options: &SendOptions) {
-        if self.sockets.get(options).is_some_and(|shared| shared.casts == 0)
-            && let Some(SharedSocket { socket: Some(socket), .. }) = self.sockets.remove(options)
-        {
-            self.own.remove(&socket.local());
+        self.sockets.close_unused(options);
+    }
+
+    /// A name is to be looked up again.
+    pub(crate) fn resolve(&mut self, name: NameId) {
+        self.names.due(name);
+    }
+
+    /// A name has been looked up.
+    pub(crate) fn resolved(
+        &mut self,
+        name: NameId,
+        answer: Resolved,
+        now: Instant,
+        timers: &mut Timers<Deadline>,
+    ) {
+        let first = self.names.addresses(name).is_empty();
+        self.names.resolved(name, answer, now, timers);
+        let users: Vec<_> = self
+            .casts
+            .iter()
+            .filter(|(_, cast)| cast.names().any(|used| used == name))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in users {
+            self.tell_unresolved(id);
+            // What is sent at once is for those who are known only now, too.
+            if first {
+                self.send_by_routes(id, |route| route.name() == Some(name));
+            }
         }
     }
 
@@ -210,32 +257,62 @@ impl Casting {
         let of_client = |(_, cast): &(&ObjectId, &Cast)| Arc::ptr_eq(&cast.client, client);
         self.casts.iter().filter(of_client).map(|(id, _)| *id).collect()
     }
+
+    /// Whose cast it is.
+    pub(crate) fn client(&self, id: ObjectId) -> Option<Arc<Doorbell>> {
+        self.casts.get(&id).map(|cast| Arc::clone(&cast.client))
+    }
+
+    /// What a cast does with each interface.
+    pub(crate) fn report(&self, id: ObjectId, interfaces: &[Interface]) -> Option<Vec<InterfaceReport>> {
+        let cast = self.casts.get(&id)?;
+        let verdicts = Family::ALL.map(|family| cast.selection.sending(interfaces, family));
+        Some(report(interfaces, |i, family| {
+            let is_it = |way: &&Way| {
+                way.interface == interfaces[i].index && way.to.iter().any(|to| Family::of(to.ip()) == family)
+            };
+            let mut ways = cast.ways.iter().filter(is_it).peekable();
+            if ways.peek().is_some() {
+                return ways.find_map(|way| way.failure.get().cloned()).map_or(Usage::Joined, Usage::Failing);
+            }
+            let broadcast = cast.broadcast && family == Family::V4;
+            if !broadcast && !cast.groups.iter().any(|group| Family::of(*group) == family) {
+                return Usage::Skipped(Skipped::NoGroup(family));
+            }
+            let verdict = &verdicts[family as usize][i];
+            Usage::Skipped(verdict.as_ref().err().cloned().unwrap_or(Skipped::NotThen))
+        }))
+    }
+
+    /// Tells a cast which of its names do not resolve, once.
+    fn tell_unresolved(&mut self, id: ObjectId) {
+        let Some(Cast { client, routes, .. }) = self.casts.get_mut(&id) else { return };
+        let mut told = HashSet::new();
+        for route in routes {
+            let failure = route.name().and_then(|name| self.names.failure(name));
+            if let Some((name, reason)) = failure
+                && !route.unresolved
+                && told.insert(Arc::clone(name))
+            {
+                client.notify(Notice::Unresolved(id, Arc::clone(name), Arc::clone(reason)));
+            }
+            route.unresolved = failure.is_some();
+        }
+    }
 }
 
-impl SharedSocket {
-    /// Sends one datagram, opening the socket first if that has not succeeded yet.
-    fn send(
-        &mut self,
-        options: &SendOptions,
-        own: &mut HashSet<SocketAddr>,
-        payload: &[u8],
-        group: Ipv4Addr,
-        port: u16,
-    ) -> Result<(), Fault> {
-        let socket = match &self.socket {
-            Some(socket) => socket,
-            None => {
-                let refused = |(syscall, error): (&'static str, io::Error)| {
-                    Fault::new(syscall, &error).at(options.address.into(), 0)
-                };
-                let socket = SendSocket::open(options).map_err(refused)?;
-                own.insert(socket.local());
-                self.socket.insert(socket)
-            }
-        };
-        socket
-            .send(payload, group.into(), port)
-            .map_err(|error| Fault::new("send", &error).at(group.into(), port))
+impl Cast {
+    /// The sockets it sends by, each once for each way and route.
+    fn sockets(&self) -> Vec<SendOptions> {
+        let by_interface = self.ways.iter().map(|way| way.socket);
+        let routed = self.routes.iter().flat_map(|route| {
+            Family::ALL.into_iter().filter(|family| route.uses(*family)).map(SendOptions::Routed)
+        });
+        by_interface.chain(routed).collect()
+    }
+
+    fn names(&self) -> impl Iterator<Item = NameId> {
+        self.routes.iter().filter_map(Route::name)
     }
 }
 
@@ -261,17 +338,19 @@ mod tests {
         let options = CastOptions {
             payload: b"tick".as_slice().into(),
             interval: every,
-            groups: vec![Ipv4Addr::new(224, 0, 0, 1)],
+            groups: vec![[224, 0, 0, 1].into()],
             port: 9778,
+            to: Vec::new(),
+            broadcast: false,
             selection: Selection::default(),
             ttl: 1,
             loopback: true,
             counters: Arc::default(),
         };
         let (id, client) = (ObjectId(1), Arc::new(Doorbell::new(|| {})));
-        let (mut casting, mut timers) = (Casting::default(), Timers::default());
+        let (mut casting, mut timers) = (Casting::new(Box::new(|_, _| {})), Timers::default());
         // On no interface, so nothing is sent.
-        casting.open(id, client, options, &[], start, &mut timers);
+        assert!(!casting.open(id, client, options, &[], start, &mut timers));
         for tick in 1..100 {
             let due = start + every * tick;
             assert_eq!(timers.take_due(due), Some((due, Deadline::Cast(id))));

@@ -60,11 +60,18 @@ impl Fault {
                 "A firewall on this computer refuses the datagram; allow outgoing UDP to the group."
             }
             ("send", libc::EMSGSIZE) => "The payload is too large for this interface; send less.",
+            ("socket", libc::EAFNOSUPPORT) => {
+                "This system has no IPv6: name an IPv4 group, too, or switch IPv6 on."
+            }
+            ("send", libc::EACCES) => {
+                "This is a broadcast address, or a firewall refuses it; to broadcast there is options.broadcast."
+            }
             ("send", libc::ENETUNREACH | libc::ENETDOWN | libc::EHOSTUNREACH | libc::ENODEV) => {
-                "The interface is down or has no route; sending goes on and succeeds once it is back."
+                "The interface is down or gone, or there is no route; sending goes on and succeeds once it is back."
             }
             ("send" | "bind", libc::EADDRNOTAVAIL) => {
-                "The interface has lost the address it was using; sending goes on and succeeds once it is back."
+                "The interface does not have the address any more or, if it has just come up, not yet; sending \
+                 goes on and succeeds once it has."
             }
             (_, libc::EMFILE | libc::ENFILE) => {
                 "There are no file descriptors left; close some, or raise the limit (ulimit -n)."

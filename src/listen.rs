@@ -1,30 +1,37 @@
-//! Listening: sockets shared by port, and who gets what they hear.
+//! Listening: who hears what.
 
-use std::collections::{HashMap, HashSet};
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+mod reading;
+mod socket;
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use crate::engine::mailbox::Source;
 use crate::engine::timers::Timers;
 use crate::engine::{Deadline, Doorbell, Notice, ObjectId};
 use crate::error::Fault;
-use crate::net::{Datagram, Datagrams, Interface, InterfaceIndex, ListenSocket, Poll, Registered, Selection};
+use crate::net::{
+    Chosen, Datagrams, Family, Hears, Interface, InterfaceIndex, Poll, Port, Selection, Skipped,
+};
+use crate::report::{InterfaceReport, Usage, report};
 
-/// How long a socket rests after a read that did not fill a batch, so that a steady flow wakes JavaScript at
-/// most 1,000 times a second. The first datagram after a quiet millisecond goes straight through.
-const REST: Duration = Duration::from_millis(1);
+pub(crate) use socket::SocketId;
+use socket::{Membership, SharedSocket, SocketKey};
+
+/// How often a free port is looked for that is free in both families.
+const PORT_TRIES: usize = 32;
 
 /// How a listener listens.
 #[derive(Clone, Debug)]
 pub struct ListenOptions {
     /// The groups to join.
-    pub groups: Vec<Ipv4Addr>,
+    pub groups: Vec<IpAddr>,
     /// The port; 0 lets the system choose.
     pub port: u16,
     /// On which interfaces.
     pub selection: Selection,
+    /// The only sender that is heard, if any.
+    pub source: Option<Ipv4Addr>,
     /// Whether datagrams sent to this host rather than to a group are heard.
     pub direct: bool,
     /// Whether what this process sends is heard.
@@ -38,9 +45,10 @@ pub struct ListenOptions {
 impl Default for ListenOptions {
     fn default() -> Self {
         Self {
-            groups: vec![Ipv4Addr::new(224, 0, 0, 1)],
+            groups: vec![[224, 0, 0, 1].into()],
             port: 9778,
             selection: Selection::default(),
+            source: None,
             direct: true,
             hears_itself: true,
             high_water_mark: 16 << 20,
@@ -52,55 +60,50 @@ impl Default for ListenOptions {
 /// All listeners and their sockets.
 pub(crate) struct Listening {
     poll: Arc<Poll>,
-    sockets: HashMap<u16, SharedSocket>,
+    sockets: HashMap<SocketId, SharedSocket>,
+    ids: HashMap<SocketKey, SocketId>,
+    next: usize,
     listeners: HashMap<ObjectId, Listener>,
     datagrams: Datagrams,
-}
-
-/// The one socket of a port. A datagram is read once, however many listeners want it.
-struct SharedSocket {
-    socket: Registered<ListenSocket>,
-    listeners: Vec<ObjectId>,
-    /// How many listeners want each membership.
-    memberships: HashMap<(Ipv4Addr, InterfaceIndex), usize>,
-    /// The largest receive buffer asked for, and what the system reports to have granted, in bytes.
-    asked_buffer: usize,
-    granted_buffer: u64,
-    /// When the socket was last read, if that gave something and did not fill a batch.
-    emptied: Option<Instant>,
-    /// The kernel's count of dropped datagrams, modulo 2^32, when last asked; and in full.
-    drops: u32,
-    lost: u64,
-    /// The error of the last read, so that it is told once.
-    failing: Option<i32>,
 }
 
 struct Listener {
     client: Arc<Doorbell>,
     port: u16,
-    groups: Vec<Ipv4Addr>,
-    interfaces: Vec<InterfaceIndex>,
-    memberships: Vec<(Ipv4Addr, InterfaceIndex)>,
+    sockets: Vec<Attached>,
+    groups: Vec<IpAddr>,
+    /// Where what is sent to this host rather than to a group is heard.
+    interfaces: Vec<(Family, InterfaceIndex)>,
+    memberships: Vec<(SocketId, Membership)>,
+    /// The groups that could not be joined on an interface.
+    failing: Vec<(Membership, Fault)>,
     selection: Selection,
+    source: Option<Ipv4Addr>,
     direct: bool,
     hears_itself: bool,
-    /// What the socket had lost before this listener opened.
-    lost_before: u64,
+    receive_buffer: usize,
+    /// What was lost on sockets that it uses no longer.
+    lost: u64,
 }
 
-/// What a read left behind.
-enum Left {
-    /// Nothing was there.
-    Nothing,
-    /// Something was, and now there is nothing.
-    Emptied,
-    /// Perhaps more.
-    More,
+/// A socket that a listener uses.
+#[derive(Clone, Copy)]
+struct Attached {
+    socket: SocketId,
+    /// What the socket had lost before.
+    lost_before: u64,
 }
 
 impl Listening {
     pub(crate) fn new(poll: Arc<Poll>) -> Self {
-        Self { poll, sockets: HashMap::new(), listeners: HashMap::new(), datagrams: Datagrams::default() }
+        Self {
+            poll,
+            sockets: HashMap::new(),
+            ids: HashMap::new(),
+            next: 0,
+            listeners: HashMap::new(),
+            datagrams: Datagrams::default(),
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -115,56 +118,49 @@ impl Listening {
         client: Arc<Doorbell>,
         options: ListenOptions,
         interfaces: &[Interface],
+        timers: &mut Timers<Deadline>,
     ) -> Result<u16, Fault> {
-        let ListenOptions { groups, selection, direct, hears_itself, .. } = options;
-        let shared = match self.sockets.remove(&options.port) {
-            Some(shared) => shared,
-            None => self.bind(options.port)?,
-        };
-        let port = shared.socket.port();
-        let shared = self.sockets.entry(port).or_insert(shared);
-        shared.listeners.push(id);
-        let enlarged = shared.enlarge_buffer(options.receive_buffer).unwrap_or_else(|error| {
-            client.notify(Notice::Warning(id, Fault::new("setsockopt", &error)));
-            false
-        });
-        let lost_more = shared.count_lost();
-        client.set_socket_stats(id, 0, shared.granted_buffer);
+        let ListenOptions { groups, port, selection, source, direct, hears_itself, receive_buffer, .. } =
+            options;
         let listener = Listener {
-            interfaces: Vec::new(),
             client,
             port,
+            sockets: Vec::new(),
             groups: Vec::new(),
+            interfaces: Vec::new(),
             memberships: Vec::new(),
+            failing: Vec::new(),
             selection,
+            source,
             direct,
             hears_itself,
-            lost_before: shared.lost,
+            receive_buffer,
+            lost: 0,
         };
         self.listeners.insert(id, listener);
-        if enlarged || lost_more {
-            self.tell_socket_stats(port);
+        let bound = match self.bind(id, port, &groups, timers) {
+            Ok(bound) => bound,
+            Err(fault) => {
+                self.close(id, timers);
+                return Err(fault);
+            }
+        };
+        if let Some(listener) = self.listeners.get_mut(&id) {
+            listener.port = bound;
         }
         for group in groups {
             self.join(id, group, interfaces);
         }
-        Ok(port)
+        Ok(bound)
     }
 
-    /// Closes a listener, and the socket with its last one. Says whose it was.
+    /// Closes a listener, and the sockets with their last one. Says whose it was.
     pub(crate) fn close(&mut self, id: ObjectId, timers: &mut Timers<Deadline>) -> Option<Arc<Doorbell>> {
         for group in self.listeners.get(&id)?.groups.clone() {
-            self.leave(id, group);
+            self.leave(id, group, timers);
         }
-        let listener = self.listeners.remove(&id)?;
-        if let Some(shared) = self.sockets.get_mut(&listener.port) {
-            shared.listeners.retain(|other| *other != id);
-            if shared.listeners.is_empty() {
-                self.sockets.remove(&listener.port);
-                timers.cancel(Deadline::Rest(listener.port));
-            }
-        }
-        Some(listener.client)
+        self.detach_all(id, timers);
+        self.listeners.remove(&id).map(|listener| listener.client)
     }
 
     /// The listeners of one client.
@@ -179,26 +175,43 @@ impl Listening {
     }
 
     /// Joins a group on the listener's interfaces, as they are now.
-    pub(crate) fn join(&mut self, id: ObjectId, group: Ipv4Addr, interfaces: &[Interface]) {
+    pub(crate) fn join(&mut self, id: ObjectId, group: IpAddr, interfaces: &[Interface]) {
         let Some(listener) = self.listeners.get_mut(&id) else { return };
-        let Some(shared) = self.sockets.get_mut(&listener.port) else { return };
+        let family = Family::of(group);
         if !listener.groups.contains(&group) {
             listener.groups.push(group);
         }
-        let chosen = listener.selection.listening(interfaces);
-        listener.interfaces = chosen.iter().map(|one| one.index).collect();
-        for chosen in chosen {
-            let membership = (group, chosen.index);
-            if listener.memberships.contains(&membership) {
+        let hears = match (group, listener.source) {
+            (IpAddr::V4(group), Some(source)) => Hears::Source { group, source },
+            _ => Hears::Groups(family),
+        };
+        let port = listener.port;
+        let chosen: Vec<Chosen> =
+            listener.selection.listening(interfaces, family).into_iter().flatten().collect();
+        listener.interfaces.retain(|(of, _)| *of != family);
+        listener.interfaces.extend(chosen.iter().map(|one| (family, one.index)));
+        let attached = self.attach(id, Port::Named(port), hears);
+        let Some(listener) = self.listeners.get_mut(&id) else { return };
+        let socket = match attached {
+            Ok(socket) => socket,
+            Err(fault) => {
+                listener.cannot_hear(id, group, &chosen, fault);
+                return;
+            }
+        };
+        let Some(shared) = self.sockets.get_mut(&socket) else { return };
+        for one in chosen {
+            let membership = Membership { group, interface: one.index };
+            listener.failing.retain(|(failing, _)| *failing != membership);
+            let joined = listener.memberships.iter().any(|(_, joined)| *joined == membership);
+            if joined || !one.multicast {
                 continue;
             }
             match shared.join(membership) {
-                Ok(()) => listener.memberships.push(membership),
+                Ok(()) => listener.memberships.push((socket, membership)),
                 Err(error) => {
-                    let mut fault = Fault::new("join", &error).at(group.into(), listener.port);
-                    if let Some(interface) = interfaces.iter().find(|one| one.index == chosen.index) {
-                        fault = fault.on(Arc::clone(&interface.name));
-                    }
+                    let fault = Fault::new("join", &error).at(group, port).on(one.name);
+                    listener.failing.push((membership, fault.clone()));
                     listener.client.notify(Notice::Warning(id, fault));
                 }
             }
@@ -206,197 +219,185 @@ impl Listening {
     }
 
     /// Leaves a group wherever the listener has joined it.
-    pub(crate) fn leave(&mut self, id: ObjectId, group: Ipv4Addr) {
+    pub(crate) fn leave(&mut self, id: ObjectId, group: IpAddr, timers: &mut Timers<Deadline>) {
         let Some(listener) = self.listeners.get_mut(&id) else { return };
-        let Some(shared) = self.sockets.get_mut(&listener.port) else { return };
         listener.groups.retain(|joined| *joined != group);
-        listener.memberships.retain(|membership| {
-            let leaving = membership.0 == group;
-            if leaving {
+        listener.failing.retain(|(membership, _)| membership.group != group);
+        listener.memberships.retain(|(socket, membership)| {
+            let leaving = membership.group == group;
+            if leaving && let Some(shared) = self.sockets.get_mut(socket) {
                 shared.leave(*membership);
             }
             !leaving
         });
-    }
-
-    /// The poller says that the socket with this key has something to read.
-    pub(crate) fn readable(
-        &mut self,
-        key: usize,
-        now: Instant,
-        own: &HashSet<SocketAddr>,
-        timers: &mut Timers<Deadline>,
-    ) {
-        let Ok(port) = u16::try_from(key) else { return };
-        let Some(shared) = self.sockets.get_mut(&port) else { return };
-        let rested = shared.emptied.map(|at| at + REST).filter(|at| *at > now);
-        let read_at = match rested {
-            Some(at) => Some(at),
-            None => match self.read(port, now, own) {
-                Left::More => Some(now),
-                Left::Emptied | Left::Nothing => None,
-            },
+        // A socket for this group alone has nothing more to hear.
+        let for_group = |attached: &&Attached| {
+            let hears = self.sockets.get(&attached.socket).map(|shared| shared.key().hears);
+            matches!(hears, Some(Hears::Source { group: only, .. }) if IpAddr::V4(only) == group)
         };
-        // A socket that cannot be paused is read at every turn instead: dearer, and as right.
-        if let Some(at) = read_at
-            && self.sockets.get(&port).is_some_and(|shared| shared.socket.pause().is_ok())
-        {
-            timers.set(Deadline::Rest(port), at);
+        if let Some(socket) = listener.sockets.iter().find(for_group).map(|attached| attached.socket) {
+            self.detach(id, socket, timers);
         }
     }
 
-    /// A socket has rested: it is read, and watched again once it has nothing.
-    pub(crate) fn rested(
+    /// What a listener does with each interface.
+    pub(crate) fn report(&self, id: ObjectId, interfaces: &[Interface]) -> Option<Vec<InterfaceReport>> {
+        let listener = self.listeners.get(&id)?;
+        let verdicts = Family::ALL.map(|family| listener.selection.listening(interfaces, family));
+        Some(report(interfaces, |i, family| {
+            let interface = &interfaces[i];
+            let is_here = |membership: &Membership| {
+                membership.interface == interface.index && Family::of(membership.group) == family
+            };
+            if let Some((_, fault)) = listener.failing.iter().find(|(membership, _)| is_here(membership)) {
+                return Usage::Failing(fault.clone());
+            }
+            if listener.memberships.iter().any(|(_, membership)| is_here(membership)) {
+                return Usage::Joined;
+            }
+            if !listener.groups.iter().any(|group| Family::of(*group) == family) {
+                return Usage::Skipped(Skipped::NoGroup(family));
+            }
+            Usage::Skipped(match &verdicts[family as usize][i] {
+                Err(skipped) => skipped.clone(),
+                Ok(chosen) if !chosen.multicast => Skipped::LoopbackV6,
+                Ok(_) => Skipped::NotThen,
+            })
+        }))
+    }
+
+    /// Binds a socket for each family of the groups, all to one port, which it returns. If the system has no
+    /// IPv6 and there is no other group, the port is had over IPv4.
+    fn bind(
         &mut self,
+        id: ObjectId,
         port: u16,
-        now: Instant,
-        own: &HashSet<SocketAddr>,
+        groups: &[IpAddr],
         timers: &mut Timers<Deadline>,
-    ) {
-        match self.read(port, now, own) {
-            // Later than `now`, so that it waits for the next turn and the others have theirs.
-            Left::More => timers.set(Deadline::Rest(port), now + Duration::from_nanos(1)),
-            Left::Emptied => timers.set(Deadline::Rest(port), now + REST),
-            Left::Nothing => {
-                let resumed = self.sockets.get(&port).map(|shared| shared.socket.resume());
-                if let Some(Err(_)) = resumed {
-                    timers.set(Deadline::Rest(port), now + REST);
-                }
+    ) -> Result<u16, Fault> {
+        for _ in 1..PORT_TRIES {
+            match self.try_bind(id, port, groups) {
+                // The port that was free in one family is another program's in the other.
+                Err(fault) if port == 0 && fault.errno == libc::EADDRINUSE => self.detach_all(id, timers),
+                bound => return bound,
             }
         }
+        self.try_bind(id, port, groups)
     }
 
-    fn bind(&self, port: u16) -> Result<SharedSocket, Fault> {
-        let refused = |(syscall, error): (&'static str, io::Error)| {
-            Fault::new(syscall, &error).at(Ipv4Addr::UNSPECIFIED.into(), port)
-        };
-        let socket = ListenSocket::bind(port).map_err(refused)?;
-        let granted = socket.receive_buffer().map_err(|error| refused(("getsockopt", error)))?;
-        let key = usize::from(socket.port());
-        let socket = self.poll.register(socket, key).map_err(|error| refused(("epoll_ctl", error)))?;
-        Ok(SharedSocket {
-            socket,
-            listeners: Vec::new(),
-            memberships: HashMap::new(),
-            asked_buffer: 0,
-            granted_buffer: granted as u64,
-            emptied: None,
-            drops: 0,
-            lost: 0,
-            failing: None,
-        })
-    }
-
-    /// Reads one batch and gives it to those it is for.
-    fn read(&mut self, port: u16, now: Instant, own: &HashSet<SocketAddr>) -> Left {
-        let Some(shared) = self.sockets.get_mut(&port) else { return Left::Nothing };
-        if let Err(error) = self.datagrams.receive(&*shared.socket) {
-            return self.read_failed(port, now, &error);
+    fn try_bind(&mut self, id: ObjectId, wanted: u16, groups: &[IpAddr]) -> Result<u16, Fault> {
+        let mut bound = None;
+        for family in Family::ALL {
+            if !groups.iter().any(|group| Family::of(*group) == family) {
+                continue;
+            }
+            let port = if wanted == 0 { Port::Free(bound.unwrap_or(0)) } else { Port::Named(wanted) };
+            match self.attach(id, port, Hears::Groups(family)) {
+                Ok(socket) => bound = self.port(socket),
+                // That is told, if at all, when the groups are joined.
+                Err(fault) if fault.errno == libc::EAFNOSUPPORT => {}
+                Err(fault) => return Err(fault),
+            }
         }
-        shared.failing = None;
+        if bound.is_none() {
+            let port = if wanted == 0 { Port::Free(0) } else { Port::Named(wanted) };
+            let socket = self.attach(id, port, Hears::Groups(Family::V4))?;
+            bound = self.port(socket);
+        }
+        Ok(bound.unwrap_or(wanted))
+    }
+
+    fn port(&self, socket: SocketId) -> Option<u16> {
+        self.sockets.get(&socket).map(|shared| shared.key().port)
+    }
+
+    /// Makes a listener a user of a socket, which is bound if it is not there yet.
+    fn attach(&mut self, id: ObjectId, port: Port, hears: Hears) -> Result<SocketId, Fault> {
+        let known = match port {
+            Port::Named(port) => self.ids.get(&SocketKey { port, hears }),
+            Port::Free(_) => None,
+        };
+        let socket = match known {
+            Some(socket) => *socket,
+            None => {
+                let socket = SocketId(self.next);
+                let shared = SharedSocket::bind(port, hears, socket, &self.poll)?;
+                self.next += 1;
+                self.ids.insert(shared.key(), socket);
+                self.sockets.insert(socket, shared);
+                socket
+            }
+        };
+        let (Some(listener), Some(shared)) = (self.listeners.get_mut(&id), self.sockets.get_mut(&socket))
+        else {
+            return Ok(socket);
+        };
+        if listener.sockets.iter().all(|attached| attached.socket != socket) {
+            shared.listeners.push(id);
+            if let Err(error) = shared.enlarge_buffer(listener.receive_buffer) {
+                listener.client.notify(Notice::Warning(id, Fault::new("setsockopt", &error)));
+            }
+            shared.count_lost();
+            listener.sockets.push(Attached { socket, lost_before: shared.lost() });
+            self.tell_socket_stats(socket);
+        }
+        Ok(socket)
+    }
+
+    /// Ends a listener's use of a socket, which is closed with its last user.
+    fn detach(&mut self, id: ObjectId, socket: SocketId, timers: &mut Timers<Deadline>) {
+        let (Some(listener), Some(shared)) = (self.listeners.get_mut(&id), self.sockets.get_mut(&socket))
+        else {
+            return;
+        };
+        if let Some(position) = listener.sockets.iter().position(|attached| attached.socket == socket) {
+            let attached = listener.sockets.swap_remove(position);
+            listener.lost += shared.lost() - attached.lost_before;
+        }
+        shared.listeners.retain(|other| *other != id);
+        if shared.listeners.is_empty() {
+            self.ids.remove(&shared.key());
+            self.sockets.remove(&socket);
+            timers.cancel(Deadline::Rest(socket));
+        }
+    }
+
+    fn detach_all(&mut self, id: ObjectId, timers: &mut Timers<Deadline>) {
+        let sockets = self.listeners.get(&id).map(|listener| listener.sockets.clone()).unwrap_or_default();
+        for attached in sockets {
+            self.detach(id, attached.socket, timers);
+        }
+    }
+
+    /// Writes what the kernel says of a socket into the stats of its listeners.
+    fn tell_socket_stats(&self, socket: SocketId) {
+        let Some(shared) = self.sockets.get(&socket) else { return };
         for id in &shared.listeners {
             let Some(listener) = self.listeners.get(id) else { continue };
-            let messages = self.datagrams.iter().filter_map(|datagram| {
-                listener.source_if_wanted(&datagram, own).map(|source| (source, datagram.payload))
-            });
-            listener.client.deliver(*id, messages);
-        }
-        if self.datagrams.is_full() {
-            shared.emptied = None;
-            return Left::More;
-        }
-        // Finding nothing ends the rest: what comes next goes straight through.
-        shared.emptied = (!self.datagrams.is_empty()).then_some(now);
-        if shared.count_lost() {
-            self.tell_socket_stats(port);
-        }
-        if self.datagrams.is_empty() { Left::Nothing } else { Left::Emptied }
-    }
-
-    /// Writes what the kernel says of a port's socket into the stats of its listeners.
-    fn tell_socket_stats(&self, port: u16) {
-        let Some(shared) = self.sockets.get(&port) else { return };
-        for id in &shared.listeners {
-            if let Some(listener) = self.listeners.get(id) {
-                let lost = shared.lost - listener.lost_before;
-                listener.client.set_socket_stats(*id, lost, shared.granted_buffer);
+            let mut lost = listener.lost;
+            let mut buffer = u64::MAX;
+            for attached in &listener.sockets {
+                let Some(shared) = self.sockets.get(&attached.socket) else { continue };
+                lost += shared.lost() - attached.lost_before;
+                buffer = buffer.min(shared.granted_buffer());
             }
+            listener.client.set_socket_stats(*id, lost, buffer);
         }
-    }
-
-    /// Tells an error of reading once; the socket rests before it is tried again.
-    fn read_failed(&mut self, port: u16, now: Instant, error: &io::Error) -> Left {
-        let Some(shared) = self.sockets.get_mut(&port) else { return Left::Nothing };
-        shared.emptied = Some(now);
-        let fault = Fault::new("recvmsg", error).at(Ipv4Addr::UNSPECIFIED.into(), port);
-        if shared.failing.replace(fault.errno) != Some(fault.errno) {
-            for id in &shared.listeners {
-                if let Some(listener) = self.listeners.get(id) {
-                    listener.client.notify(Notice::Warning(*id, fault.clone()));
-                }
-            }
-        }
-        Left::Emptied
-    }
-}
-
-impl SharedSocket {
-    fn join(&mut self, membership: (Ipv4Addr, InterfaceIndex)) -> io::Result<()> {
-        let users = self.memberships.get(&membership).copied().unwrap_or(0);
-        if users == 0 {
-            self.socket.join(membership.0, membership.1)?;
-        }
-        self.memberships.insert(membership, users + 1);
-        Ok(())
-    }
-
-    fn leave(&mut self, membership: (Ipv4Addr, InterfaceIndex)) {
-        let Some(users) = self.memberships.get_mut(&membership) else { return };
-        *users -= 1;
-        if *users == 0 {
-            self.memberships.remove(&membership);
-            // EADDRNOTAVAIL: the membership went with its interface, which is what is wanted.
-            let _ = self.socket.leave(membership.0, membership.1);
-        }
-    }
-
-    /// Makes the receive buffer as large as the neediest listener asks; says whether it was not before.
-    fn enlarge_buffer(&mut self, bytes: usize) -> io::Result<bool> {
-        let enlarge = bytes > self.asked_buffer;
-        if enlarge {
-            self.socket.set_receive_buffer(bytes)?;
-            self.asked_buffer = bytes;
-            self.granted_buffer = self.socket.receive_buffer()? as u64;
-        }
-        Ok(enlarge)
-    }
-
-    /// Asks the kernel how many datagrams it has dropped here, and says whether there are more than before.
-    /// Where it does not tell, none are counted.
-    fn count_lost(&mut self) -> bool {
-        let Ok(drops) = self.socket.drops() else { return false };
-        let more = drops.wrapping_sub(self.drops);
-        self.drops = drops;
-        self.lost += u64::from(more);
-        more > 0
     }
 }
 
 impl Listener {
-    /// What to say of a datagram's origin, if this listener wants it.
-    fn source_if_wanted(&self, datagram: &Datagram<'_>, own: &HashSet<SocketAddr>) -> Option<Source> {
-        let &Datagram { source, destination, interface, .. } = datagram;
-        let group = match destination {
-            IpAddr::V4(group) if group.is_multicast() => Some(group),
-            _ => None,
-        };
-        let for_us = match group {
-            Some(group) => self.memberships.contains(&(group, interface)),
-            None => self.direct && self.interfaces.contains(&interface),
-        };
-        if !for_us || (!self.hears_itself && own.contains(&source)) {
-            return None;
+    /// There is no socket for a group.
+    fn cannot_hear(&mut self, id: ObjectId, group: IpAddr, chosen: &[Chosen], fault: Fault) {
+        for one in chosen {
+            let membership = Membership { group, interface: one.index };
+            self.failing.retain(|(failing, _)| *failing != membership);
+            self.failing.push((membership, fault.clone()));
         }
-        Some(Source { address: source, interface, group: group.map(IpAddr::V4) })
+        // A system without IPv6 is one of which no interface has an IPv6 address: nothing to tell, unless
+        // nothing else is heard.
+        if fault.errno != libc::EAFNOSUPPORT || self.groups.iter().all(IpAddr::is_ipv6) {
+            self.client.notify(Notice::Warning(id, fault));
+        }
     }
 }

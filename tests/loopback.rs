@@ -28,8 +28,13 @@ impl Host {
 
     fn listen(&self, port: u16, group: Ipv4Addr, hears_itself: bool) -> Opened {
         let selection = loopback();
-        let options =
-            ListenOptions { port, groups: vec![group], hears_itself, selection, ..ListenOptions::default() };
+        let options = ListenOptions {
+            port,
+            groups: vec![group.into()],
+            hears_itself,
+            selection,
+            ..ListenOptions::default()
+        };
         self.client.listen(options).unwrap()
     }
 
@@ -44,8 +49,10 @@ impl Host {
         let options = CastOptions {
             payload: payload.as_bytes().into(),
             interval,
-            groups: vec![group],
+            groups: vec![group.into()],
             port,
+            to: Vec::new(),
+            broadcast: false,
             selection: loopback(),
             ttl: 1,
             loopback: true,
@@ -111,7 +118,7 @@ fn two_clients_share_a_port_and_a_group() {
     b.hear(|heard| from(heard, third) >= 3);
 
     // Leaving and closing by one takes nothing from the others.
-    a.client.leave(first.id, group);
+    a.client.leave(first.id, group.into());
     a.close(second.id);
     b.hear(|heard| from(heard, third) >= 3);
 

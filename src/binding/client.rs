@@ -12,7 +12,8 @@ use napi::{Env, Error, Result, Status};
 use napi_derive::napi;
 
 use super::options::{
-    CastOptions, CasterStats, Fault, ListenOptions, ListenerStats, Notice, Opened, Source, parse_group,
+    CastOptions, CasterStats, Fault, InterfaceReport, ListenOptions, ListenerStats, Notice, Opened, Source,
+    parse_group,
 };
 use crate::cast::CastCounters;
 use crate::engine::mailbox::{self, BATCH_BYTES, BATCH_MESSAGES};
@@ -126,6 +127,25 @@ impl Client {
     #[napi(catch_unwind)]
     pub fn close(&self, id: u32) {
         self.client.close(ObjectId(id));
+    }
+
+    /// What an object that is open does with each interface of this host.
+    #[napi(catch_unwind)]
+    pub fn interfaces(&self, id: u32) -> Vec<InterfaceReport> {
+        let report = self.client.report(ObjectId(id)).unwrap_or_default();
+        report.into_iter().map(Into::into).collect()
+    }
+
+    /// Holds back what a listener hears: it waits, up to the listener's limit, and `take` passes it over.
+    #[napi(catch_unwind)]
+    pub fn pause(&self, id: u32) {
+        self.client.doorbell().pause(ObjectId(id));
+    }
+
+    /// Ends what `pause` began.
+    #[napi(catch_unwind)]
+    pub fn resume(&self, id: u32) {
+        self.client.doorbell().resume(ObjectId(id));
     }
 
     /// The counts of a listener that is open.

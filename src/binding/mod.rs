@@ -9,9 +9,12 @@ mod options;
 
 pub use client::Client;
 
+use crate::error;
+use crate::net::{self, Destination, Interface, Selection};
+use napi::Result;
+use napi::bindgen_prelude::Either;
 use napi_derive::napi;
-
-use crate::net::Selection;
+use options::{Fault, InterfaceReport, parse_interfaces};
 
 /// The most messages that one `take` gives.
 #[napi]
@@ -29,4 +32,22 @@ pub const MAX_PAYLOAD: u32 = crate::net::MAX_PAYLOAD as u32;
 #[napi(catch_unwind)]
 pub fn check_interfaces(patterns: Vec<String>) -> Option<String> {
     Selection::parse(patterns).err().map(|bad| bad.to_string())
+}
+
+/// What is wrong with an entry of the `to` option; `null` if nothing is.
+#[napi(catch_unwind)]
+pub fn check_destination(to: String) -> Option<String> {
+    // Any port will do.
+    Destination::parse(&to, 1).err().map(str::to_owned)
+}
+
+/// The interfaces of this host, and what a listener with these patterns would make of them.
+#[napi(catch_unwind)]
+pub fn interfaces(patterns: Vec<String>) -> Result<Either<Vec<InterfaceReport>, Fault>> {
+    let selection = parse_interfaces(patterns)?;
+    let describe = |interface: &Interface| InterfaceReport::of_selection(&selection, interface);
+    Ok(match net::interfaces() {
+        Ok(interfaces) => Either::A(interfaces.iter().map(describe).collect()),
+        Err(error) => Either::B(error::Fault::new("getifaddrs", &error).into()),
+    })
 }

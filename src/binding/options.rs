@@ -1,6 +1,6 @@
 //! Options, faults and notices as JavaScript objects.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,8 @@ use crate::cast::{self, CastCounters};
 use crate::engine::{self, mailbox};
 use crate::error;
 use crate::listen;
-use crate::net::Selection;
+use crate::net::{self, Destination, Family, Selection, Skipped};
+use crate::report;
 
 /// See `listen` in index.d.ts; everything has been validated.
 #[napi(object, object_to_js = false)]
@@ -21,6 +22,7 @@ pub struct ListenOptions {
     pub groups: Vec<String>,
     pub port: u16,
     pub interfaces: Vec<String>,
+    pub source: Option<String>,
     pub direct: bool,
     #[napi(js_name = "self")]
     pub hears_itself: bool,
@@ -35,6 +37,8 @@ pub struct CastOptions {
     pub interval: u32,
     pub groups: Vec<String>,
     pub port: u16,
+    pub to: Vec<String>,
+    pub broadcast: bool,
     pub interfaces: Vec<String>,
     pub ttl: u8,
     pub loopback: bool,
@@ -62,14 +66,48 @@ pub struct Fault {
 #[napi(object, object_from_js = false)]
 pub struct Notice {
     pub id: u32,
-    #[napi(ts_type = "'warning' | 'no-interface' | 'closed' | 'failed'")]
+    #[napi(ts_type = "'warning' | 'no-interface' | 'unresolved' | 'closed' | 'failed'")]
     pub kind: &'static str,
     /// Of a warning.
     pub fault: Option<Fault>,
     /// Of 'no-interface': those that there are.
     pub interfaces: Option<Vec<String>>,
-    /// Of a failure.
+    /// Of 'unresolved'.
+    pub hostname: Option<String>,
+    /// Of 'unresolved' and 'failed'.
     pub reason: Option<String>,
+}
+
+/// An interface of this host, and what an object does with it.
+#[napi(object, object_from_js = false)]
+pub struct InterfaceReport {
+    pub name: String,
+    pub index: u32,
+    pub addresses: Vec<InterfaceAddress>,
+    #[napi(js_name = "IPv4")]
+    pub v4: Usage,
+    #[napi(js_name = "IPv6")]
+    pub v6: Usage,
+}
+
+/// An address of an interface.
+#[napi(object, object_from_js = false)]
+pub struct InterfaceAddress {
+    pub address: String,
+    #[napi(ts_type = "'IPv4' | 'IPv6'")]
+    pub family: &'static str,
+    pub cidr: String,
+}
+
+/// What is done with an interface in one family. 'usable' is said where no object is asked.
+#[napi(object, object_from_js = false)]
+pub struct Usage {
+    #[napi(ts_type = "'joined' | 'usable' | 'skipped' | 'failing'")]
+    pub state: &'static str,
+    /// Of 'skipped'.
+    pub reason: Option<String>,
+    /// Of 'failing'.
+    pub fault: Option<Fault>,
 }
 
 /// Where messages come from: what their `from` objects have in common.
@@ -108,6 +146,7 @@ impl TryFrom<ListenOptions> for listen::ListenOptions {
             groups: options.groups.iter().map(|group| parse_group(group)).collect::<Result<_>>()?,
             port: options.port,
             selection: parse_interfaces(options.interfaces)?,
+            source: options.source.as_deref().map(parse_source).transpose()?,
             direct: options.direct,
             hears_itself: options.hears_itself,
             // A float converts to the nearest value in range.
@@ -125,6 +164,12 @@ impl CastOptions {
             interval: Duration::from_millis(u64::from(self.interval)),
             groups: self.groups.iter().map(|group| parse_group(group)).collect::<Result<_>>()?,
             port: self.port,
+            to: self
+                .to
+                .iter()
+                .map(|to| Destination::parse(to, self.port).map_err(invalid))
+                .collect::<Result<_>>()?,
+            broadcast: self.broadcast,
             selection: parse_interfaces(self.interfaces)?,
             ttl: self.ttl,
             loopback: self.loopback,
@@ -164,14 +209,25 @@ impl From<engine::OpenError> for Fault {
 
 impl From<engine::Notice> for Notice {
     fn from(notice: engine::Notice) -> Self {
-        let of =
-            |id: engine::ObjectId, kind| Self { id: id.0, kind, fault: None, interfaces: None, reason: None };
+        let of = |id: engine::ObjectId, kind| Self {
+            id: id.0,
+            kind,
+            fault: None,
+            interfaces: None,
+            hostname: None,
+            reason: None,
+        };
         match notice {
             engine::Notice::Warning(id, fault) => Self { fault: Some(fault.into()), ..of(id, "warning") },
             engine::Notice::NoInterface(id, names) => {
                 let names = names.iter().map(|name| name.to_string()).collect();
                 Self { interfaces: Some(names), ..of(id, "no-interface") }
             }
+            engine::Notice::Unresolved(id, name, reason) => Self {
+                hostname: Some(name.to_string()),
+                reason: Some(reason.to_string()),
+                ..of(id, "unresolved")
+            },
             engine::Notice::Closed(id) => of(id, "closed"),
             engine::Notice::EngineFailed(id, reason) => {
                 Self { reason: Some(reason.to_string()), ..of(id, "failed") }
@@ -183,12 +239,62 @@ impl From<engine::Notice> for Notice {
 impl Source {
     /// Describes a source; `interface` is the name of its interface.
     pub(super) fn describe(source: &mailbox::Source, interface: &str) -> Self {
+        let ip = source.address.ip();
+        // RFC 4007 11: such an address means nothing without its interface.
+        let address = match ip {
+            IpAddr::V6(v6) if v6.is_unicast_link_local() => format!("{ip}%{interface}"),
+            _ => ip.to_string(),
+        };
         Self {
-            address: source.address.ip().to_string(),
-            family: if source.address.is_ipv4() { "IPv4" } else { "IPv6" },
+            address,
+            family: family_name(ip),
             port: source.address.port(),
             interface: interface.to_owned(),
             group: source.group.map(|group| group.to_string()),
+        }
+    }
+}
+
+impl From<report::InterfaceReport> for InterfaceReport {
+    fn from(report: report::InterfaceReport) -> Self {
+        Self::new(&report.interface, report.v4.into(), report.v6.into())
+    }
+}
+
+impl InterfaceReport {
+    /// What `selection` would make of an interface, as far as that depends on the interface alone.
+    pub(super) fn of_selection(selection: &Selection, interface: &net::Interface) -> Self {
+        let usage = |family| match selection.choose(interface, family) {
+            Ok(chosen) if chosen.multicast => Usage { state: "usable", reason: None, fault: None },
+            Ok(_) => report::Usage::Skipped(Skipped::LoopbackV6).into(),
+            Err(skipped) => report::Usage::Skipped(skipped).into(),
+        };
+        Self::new(interface, usage(Family::V4), usage(Family::V6))
+    }
+
+    fn new(interface: &net::Interface, v4: Usage, v6: Usage) -> Self {
+        let describe = |address: &net::InterfaceAddress| InterfaceAddress {
+            address: address.ip.to_string(),
+            family: family_name(address.ip),
+            cidr: format!("{}/{}", address.ip, address.prefix),
+        };
+        Self {
+            name: interface.name.to_string(),
+            index: interface.index.0,
+            addresses: interface.addresses.iter().map(describe).collect(),
+            v4,
+            v6,
+        }
+    }
+}
+
+impl From<report::Usage> for Usage {
+    fn from(usage: report::Usage) -> Self {
+        let of = |state| Self { state, reason: None, fault: None };
+        match usage {
+            report::Usage::Joined => of("joined"),
+            report::Usage::Skipped(skipped) => Self { reason: Some(skipped.to_string()), ..of("skipped") },
+            report::Usage::Failing(fault) => Self { fault: Some(fault.into()), ..of("failing") },
         }
     }
 }
@@ -216,11 +322,23 @@ fn count(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// Parses a group that lib/options.js has let through.
-pub(super) fn parse_group(group: &str) -> Result<Ipv4Addr> {
-    Ipv4Addr::from_str(group).map_err(|_| Error::new(Status::InvalidArg, format!("no IPv4 group: {group}")))
+fn family_name(ip: IpAddr) -> &'static str {
+    if ip.is_ipv4() { "IPv4" } else { "IPv6" }
 }
 
-fn parse_interfaces(patterns: Vec<String>) -> Result<Selection> {
-    Selection::parse(patterns).map_err(|bad| Error::new(Status::InvalidArg, bad.to_string()))
+/// Parses a group that lib/options.js has let through.
+pub(super) fn parse_group(group: &str) -> Result<IpAddr> {
+    IpAddr::from_str(group).map_err(|_| invalid(format!("no group: {group}")))
+}
+
+fn parse_source(source: &str) -> Result<Ipv4Addr> {
+    Ipv4Addr::from_str(source).map_err(|_| invalid(format!("no IPv4 address: {source}")))
+}
+
+pub(super) fn parse_interfaces(patterns: Vec<String>) -> Result<Selection> {
+    Selection::parse(patterns).map_err(|bad| invalid(bad.to_string()))
+}
+
+fn invalid(reason: impl Into<String>) -> Error {
+    Error::new(Status::InvalidArg, reason.into())
 }

@@ -2,9 +2,9 @@
 
 use std::any::Any;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
@@ -14,10 +14,11 @@ use once_cell::unsync::OnceCell;
 
 use super::run::{Command, Engine};
 use super::{Doorbell, ListenerStats, Notice, ObjectId, Taken};
-use crate::cast::CastOptions;
+use crate::cast::{CastOptions, LookUp};
 use crate::error::Fault;
 use crate::listen::ListenOptions;
-use crate::net::Poll;
+use crate::net::{Poll, resolve};
+use crate::report::InterfaceReport;
 
 /// A listener that is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,14 +102,15 @@ impl Client {
         }
     }
 
-    /// Joins a group, on the listener's interfaces.
-    pub fn join(&self, id: ObjectId, group: Ipv4Addr) {
-        self.tell(Command::Join { id, group });
+    /// Joins a group, on the listener's interfaces, and waits until it has: what is sent there from now on is
+    /// heard.
+    pub fn join(&self, id: ObjectId, group: IpAddr) {
+        self.ask(|reply| Command::Join { id, group, reply });
     }
 
-    /// Leaves a group.
-    pub fn leave(&self, id: ObjectId, group: Ipv4Addr) {
-        self.tell(Command::Leave { id, group });
+    /// Leaves a group, and waits until it has: what is sent there from now on is not heard.
+    pub fn leave(&self, id: ObjectId, group: IpAddr) {
+        self.ask(|reply| Command::Leave { id, group, reply });
     }
 
     /// Changes what a cast sends, and how often; the new payload goes out at once.
@@ -119,6 +121,11 @@ impl Client {
     /// Sends a cast's payload once, out of turn.
     pub fn send(&self, id: ObjectId) {
         self.tell(Command::Send { id });
+    }
+
+    /// What an object that is open does with each interface of the host.
+    pub fn report(&self, id: ObjectId) -> Option<Vec<InterfaceReport>> {
+        self.ask(|reply| Command::Report { id, reply }).flatten()
     }
 
     /// Closes an object; [`Notice::Closed`] says when its sockets are free.
@@ -142,7 +149,7 @@ impl Client {
         for notice in &notices {
             match notice {
                 Notice::Closed(id) | Notice::EngineFailed(id, _) => self.forget(*id),
-                Notice::Warning(..) | Notice::NoInterface(..) => {}
+                Notice::Warning(..) | Notice::NoInterface(..) | Notice::Unresolved(..) => {}
             }
         }
         notices
@@ -191,6 +198,14 @@ impl Client {
                 }
             }
         }
+    }
+
+    /// Tells a command and waits for the reply. There is none from an engine that has failed; its objects are
+    /// told of their end.
+    fn ask<T>(&self, command: impl FnOnce(Sender<T>) -> Command) -> Option<T> {
+        let (reply, answer) = mpsc::channel();
+        self.tell(command(reply));
+        answer.recv().ok()
     }
 
     fn tell(&self, command: Command) {
@@ -266,7 +281,8 @@ impl Running {
         let seen = Arc::clone(&handle);
         let thread = thread::Builder::new().name("lan-peers".to_owned()).spawn(move || {
             // The engine is made and unmade in here: a panic closes its sockets and its inbox.
-            let ended = panic::catch_unwind(AssertUnwindSafe(|| Engine::new(poll, inbox).run()));
+            let look_up = look_up(&seen);
+            let ended = panic::catch_unwind(AssertUnwindSafe(|| Engine::new(poll, inbox, look_up).run()));
             if let Some(reason) = failure(ended) {
                 for client in lock(&seen.clients).iter().filter_map(Weak::upgrade) {
                     client.fail(&reason);
@@ -275,6 +291,40 @@ impl Running {
         })?;
         Ok(Self { handle, thread })
     }
+}
+
+/// How many lookups are under way in this process, for engines that have ended, too; and how many may be.
+static LOOKUPS: AtomicUsize = AtomicUsize::new(0);
+const MAX_LOOKUPS: usize = 64;
+
+/// Resolves names, each on a thread of its own that nobody waits for: a resolver may take long, and cannot be
+/// told to stop.
+fn look_up(handle: &Arc<Handle>) -> LookUp {
+    let handle = Arc::downgrade(handle);
+    Box::new(move |name, text| {
+        let answer_to = Weak::clone(&handle);
+        let answer = move |answer| {
+            if let Some(handle) = answer_to.upgrade() {
+                handle.tell(Command::Resolved { name, answer });
+            }
+        };
+        let refuse = answer.clone();
+        if LOOKUPS.fetch_add(1, Ordering::Relaxed) >= MAX_LOOKUPS {
+            LOOKUPS.fetch_sub(1, Ordering::Relaxed);
+            return refuse(Err("too many lookups are under way".into()));
+        }
+        let lookup = move || {
+            let resolved = resolve(&text).map_err(|error| error.to_string().into());
+            LOOKUPS.fetch_sub(1, Ordering::Relaxed);
+            answer(resolved);
+        };
+        // Named so that /proc and debuggers tell it from the engine.
+        let started = thread::Builder::new().name("lan-peers-names".to_owned()).spawn(lookup);
+        if let Err(error) = started {
+            LOOKUPS.fetch_sub(1, Ordering::Relaxed);
+            refuse(Err(error.to_string().into()));
+        }
+    })
 }
 
 /// Why the engine ended, unless it was told to.

@@ -19,6 +19,8 @@ pub enum Notice {
     Warning(ObjectId, Fault),
     /// No interface of this host is usable for the object; these there are.
     NoInterface(ObjectId, Vec<Arc<str>>),
+    /// A name that the object sends to does not resolve, for this reason.
+    Unresolved(ObjectId, Arc<str>, Arc<str>),
     /// The object is closed and its sockets are free.
     Closed(ObjectId),
     /// The engine failed, for this reason, and the object with it.
@@ -60,6 +62,17 @@ struct Inbox {
     stats: ListenerStats,
     /// Its id stands in `ready`.
     ready: bool,
+    /// What it has is not to be taken now.
+    paused: bool,
+}
+
+impl Inbox {
+    /// Says whether its id is to be added to `ready`, once.
+    fn get_ready(&mut self) -> bool {
+        let newly = !self.ready && !self.paused && !self.mailbox.is_quiet();
+        self.ready |= newly;
+        newly
+    }
 }
 
 impl Doorbell {
@@ -80,7 +93,12 @@ impl Doorbell {
 
     /// Makes a listener known; `limit` is that of its [`Mailbox`].
     pub(super) fn add_listener(&self, id: ObjectId, limit: usize) {
-        let inbox = Inbox { mailbox: Mailbox::new(limit), stats: ListenerStats::default(), ready: false };
+        let inbox = Inbox {
+            mailbox: Mailbox::new(limit),
+            stats: ListenerStats::default(),
+            ready: false,
+            paused: false,
+        };
         self.lock().objects.insert(id, Some(inbox));
     }
 
@@ -127,12 +145,34 @@ impl Doorbell {
             inbox.stats.bytes += payload.len() as u64;
             inbox.stats.dropped += inbox.mailbox.push(source, payload) as u64;
         }
-        if inbox.ready || inbox.mailbox.is_quiet() {
-            return;
+        if inbox.get_ready() {
+            ready.push_back(id);
+            self.ring(waiting);
         }
-        inbox.ready = true;
-        ready.push_back(id);
-        self.ring(waiting);
+    }
+
+    /// Holds back what a listener hears, until [`Doorbell::resume`]: it waits in the mailbox, up to its limit.
+    pub fn pause(&self, id: ObjectId) {
+        let mut waiting = self.lock();
+        let Waiting { objects, ready, .. } = &mut *waiting;
+        if let Some(Some(inbox)) = objects.get_mut(&id) {
+            inbox.paused = true;
+            if std::mem::take(&mut inbox.ready) {
+                ready.retain(|other| *other != id);
+            }
+        }
+    }
+
+    /// Ends what [`Doorbell::pause`] began.
+    pub fn resume(&self, id: ObjectId) {
+        let mut waiting = self.lock();
+        let Waiting { objects, ready, .. } = &mut *waiting;
+        let Some(Some(inbox)) = objects.get_mut(&id) else { return };
+        inbox.paused = false;
+        if inbox.get_ready() {
+            ready.push_back(id);
+            self.ring(waiting);
+        }
     }
 
     /// Tells of something that happened.
@@ -179,8 +219,8 @@ impl Doorbell {
             // One that was closed meanwhile is passed over.
             if let Some(Some(inbox)) = waiting.objects.get_mut(&id) {
                 messages = Some((id, inbox.mailbox.take(), inbox.mailbox.take_dropped()));
-                inbox.ready = !inbox.mailbox.is_quiet();
-                if inbox.ready {
+                inbox.ready = false;
+                if inbox.get_ready() {
                     waiting.ready.push_back(id);
                 }
                 break;
@@ -220,7 +260,7 @@ impl Doorbell {
 mod tests {
     use std::sync::atomic::AtomicUsize;
 
-    use super::super::mailbox::BATCH_MESSAGES;
+    use super::super::mailbox::{BATCH_MESSAGES, MESSAGE_OVERHEAD};
     use super::*;
 
     fn bell() -> (Doorbell, Arc<AtomicUsize>) {
@@ -264,6 +304,32 @@ mod tests {
         let order: Vec<_> = (0..4).map(|_| bell.take().messages.unwrap().0.0).collect();
         assert_eq!(order, [1, 2, 1, 2]);
         assert!(bell.take().messages.is_none());
+    }
+
+    #[test]
+    fn what_a_paused_listener_hears_waits_and_others_go_on() {
+        let (bell, rings) = bell();
+        for id in 1..=2 {
+            bell.add_listener(ObjectId(id), 3 * (1 + MESSAGE_OVERHEAD));
+        }
+        deliver(&bell, 1, 1);
+        bell.pause(ObjectId(1));
+        bell.pause(ObjectId(1));
+        assert!(bell.take().messages.is_none());
+        deliver(&bell, 1, 5);
+        assert_eq!(rings.load(Ordering::Relaxed), 1, "nothing to come for");
+        deliver(&bell, 2, 1);
+        assert_eq!(rings.load(Ordering::Relaxed), 2);
+        assert_eq!(bell.take().messages.unwrap().0, ObjectId(2));
+
+        bell.resume(ObjectId(1));
+        bell.resume(ObjectId(1));
+        assert_eq!(rings.load(Ordering::Relaxed), 3);
+        let Taken { messages, more, .. } = bell.take();
+        let (id, batch, dropped) = messages.unwrap();
+        assert_eq!((id, batch.unwrap().len(), dropped, more), (ObjectId(1), 3, 3, false));
+        bell.resume(ObjectId(1));
+        assert_eq!(rings.load(Ordering::Relaxed), 3, "nothing to tell");
     }
 
     #[test]

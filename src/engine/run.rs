@@ -1,6 +1,7 @@
 //! The engine's thread: takes commands, reads sockets, meets deadlines, sleeps.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
@@ -9,10 +10,11 @@ use polling::Events;
 
 use super::timers::Timers;
 use super::{Doorbell, Notice, ObjectId, Opened};
-use crate::cast::{CastOptions, Casting};
+use crate::cast::{CastOptions, Casting, LookUp, NameId, Resolved};
 use crate::error::Fault;
-use crate::listen::{ListenOptions, Listening};
-use crate::net::{self, Chosen, Interface, Poll, SendOptions};
+use crate::listen::{ListenOptions, Listening, SocketId};
+use crate::net::{self, Family, Interface, Poll, SendOptions};
+use crate::report::InterfaceReport;
 
 /// What the engine can be asked.
 pub(super) enum Command {
@@ -24,11 +26,13 @@ pub(super) enum Command {
     },
     Join {
         id: ObjectId,
-        group: std::net::Ipv4Addr,
+        group: IpAddr,
+        reply: Sender<()>,
     },
     Leave {
         id: ObjectId,
-        group: std::net::Ipv4Addr,
+        group: IpAddr,
+        reply: Sender<()>,
     },
     Cast {
         id: ObjectId,
@@ -42,6 +46,16 @@ pub(super) enum Command {
     },
     Send {
         id: ObjectId,
+    },
+    /// What the object does with each interface; the reply is `None` for one that is not open.
+    Report {
+        id: ObjectId,
+        reply: Sender<Option<Vec<InterfaceReport>>>,
+    },
+    /// A name has been looked up.
+    Resolved {
+        name: NameId,
+        answer: Resolved,
     },
     Close {
         id: ObjectId,
@@ -61,10 +75,12 @@ pub(super) enum Command {
 pub(crate) enum Deadline {
     /// A cast is due.
     Cast(ObjectId),
-    /// The listening socket of this port has rested.
-    Rest(u16),
+    /// A listening socket has rested.
+    Rest(SocketId),
     /// A sending socket that nobody uses may go.
     Linger(SendOptions),
+    /// A name is to be looked up again.
+    Resolve(NameId),
 }
 
 /// How many commands are obeyed, and how many deadlines are met, before the others get their turn.
@@ -85,10 +101,11 @@ pub(super) struct Engine {
 }
 
 impl Engine {
-    pub(super) fn new(poll: Arc<Poll>, commands: Receiver<Command>) -> Self {
+    /// An engine that obeys `commands`; `look_up` begins to resolve a name and sends the answer there.
+    pub(super) fn new(poll: Arc<Poll>, commands: Receiver<Command>, look_up: LookUp) -> Self {
         Self {
             listening: Listening::new(Arc::clone(&poll)),
-            casting: Casting::default(),
+            casting: Casting::new(look_up),
             timers: Timers::default(),
             interfaces: Vec::new(),
             interfaces_listed: None,
@@ -130,27 +147,46 @@ impl Engine {
         match command {
             Command::Listen { id, client, options, reply } => {
                 self.list_interfaces(now, id, &client);
-                self.warn_of_no_interface(id, &client, &options.selection.listening(&self.interfaces));
-                let opened = self.listening.open(id, client, options, &self.interfaces);
+                self.warn_of_no_interface_to_listen_on(id, &client, &options);
+                let opened = self.listening.open(id, client, options, &self.interfaces, &mut self.timers);
                 // The caller waits for this; if it is gone, its environment closes the object.
                 let _ = reply.send(opened.map(|port| Opened { id, port }));
             }
-            Command::Join { id, group } => {
+            Command::Join { id, group, reply } => {
                 if let Some(client) = self.listening.client(id) {
                     self.list_interfaces(now, id, &client);
                 }
                 self.listening.join(id, group, &self.interfaces);
+                // The caller waits for this.
+                let _ = reply.send(());
             }
-            Command::Leave { id, group } => self.listening.leave(id, group),
+            Command::Leave { id, group, reply } => {
+                self.listening.leave(id, group, &mut self.timers);
+                let _ = reply.send(());
+            }
             Command::Cast { id, client, options } => {
                 self.list_interfaces(now, id, &client);
-                self.warn_of_no_interface(id, &client, &options.selection.sending(&self.interfaces));
-                self.casting.open(id, client, options, &self.interfaces, now, &mut self.timers);
+                let teller = Arc::clone(&client);
+                if !self.casting.open(id, client, options, &self.interfaces, now, &mut self.timers) {
+                    self.warn_of_no_interface(id, &teller);
+                }
             }
             Command::Update { id, payload, interval } => {
                 self.casting.update(id, payload, interval, now, &mut self.timers);
             }
             Command::Send { id } => self.casting.send(id),
+            Command::Report { id, reply } => {
+                if let Some(client) = self.listening.client(id).or_else(|| self.casting.client(id)) {
+                    self.interfaces_listed = None;
+                    self.list_interfaces(now, id, &client);
+                }
+                let listener = self.listening.report(id, &self.interfaces);
+                // The caller waits for this.
+                let _ = reply.send(listener.or_else(|| self.casting.report(id, &self.interfaces)));
+            }
+            Command::Resolved { name, answer } => {
+                self.casting.resolved(name, answer, now, &mut self.timers);
+            }
             Command::Close { id } => {
                 let client = self.listening.close(id, &mut self.timers).or_else(|| self.close_cast(id, now));
                 if let Some(client) = client {
@@ -184,10 +220,11 @@ impl Engine {
         for _ in 0..TURN {
             match self.timers.take_due(now) {
                 Some((due, Deadline::Cast(id))) => self.casting.due(id, due, now, &mut self.timers),
-                Some((_, Deadline::Rest(port))) => {
-                    self.listening.rested(port, now, self.casting.own(), &mut self.timers);
+                Some((_, Deadline::Rest(socket))) => {
+                    self.listening.rested(socket, now, self.casting.own(), &mut self.timers);
                 }
                 Some((_, Deadline::Linger(options))) => self.casting.lingered(&options),
+                Some((_, Deadline::Resolve(name))) => self.casting.resolve(name),
                 None => break,
             }
         }
@@ -201,6 +238,7 @@ impl Engine {
             match net::interfaces() {
                 Ok(interfaces) => {
                     self.interfaces = interfaces;
+                    self.casting.note_addresses(&self.interfaces);
                     self.interfaces_listed = Some(now);
                 }
                 Err(error) => client.notify(Notice::Warning(id, Fault::new("getifaddrs", &error))),
@@ -209,11 +247,19 @@ impl Engine {
         client.name_interfaces(&self.interfaces);
     }
 
-    /// Tells an object that it has no interface to use, which may be meant or a slip of the pen.
-    fn warn_of_no_interface(&self, id: ObjectId, client: &Doorbell, chosen: &[Chosen]) {
-        if chosen.is_empty() {
-            let names = self.interfaces.iter().map(|interface| Arc::clone(&interface.name)).collect();
-            client.notify(Notice::NoInterface(id, names));
+    fn warn_of_no_interface_to_listen_on(&self, id: ObjectId, client: &Doorbell, options: &ListenOptions) {
+        let usable = |family| {
+            let verdicts = options.selection.listening(&self.interfaces, family);
+            verdicts.iter().flatten().any(|chosen| chosen.multicast)
+        };
+        if !options.groups.iter().map(|group| Family::of(*group)).any(usable) {
+            self.warn_of_no_interface(id, client);
         }
+    }
+
+    /// Tells an object that it has no interface to use, which may be meant or a slip of the pen.
+    fn warn_of_no_interface(&self, id: ObjectId, client: &Doorbell) {
+        let names = self.interfaces.iter().map(|interface| Arc::clone(&interface.name)).collect();
+        client.notify(Notice::NoInterface(id, names));
     }
 }

@@ -3,6 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
+use super::Family;
+
 /// The number by which the system knows an interface. An interface that is deleted and made again under
 /// the same name gets another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -36,14 +38,61 @@ pub struct InterfaceAddress {
     pub ip: IpAddr,
     /// How many leading bits name the network: 24 for 255.255.255.0.
     pub prefix: u8,
+    /// How fit it is to be sent from.
+    pub fitness: Fitness,
+}
+
+/// How fit an address is to be sent from, the fittest first. IPv4 addresses are all alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fitness {
+    /// It stays.
+    Lasting,
+    /// It is changed every now and then, for privacy (RFC 8981).
+    Temporary,
+    /// It is about to go (RFC 4862 5.5.4).
+    Deprecated,
+    /// Another host may have it, or has it (RFC 4862 5.4): the system refuses to send from it.
+    Unusable,
 }
 
 impl Interface {
-    /// The IPv4 addresses, in the system's order.
-    pub fn ipv4(&self) -> impl Iterator<Item = Ipv4Addr> + '_ {
-        self.addresses.iter().filter_map(|address| match address.ip {
-            IpAddr::V4(ip) => Some(ip),
-            IpAddr::V6(_) => None,
-        })
+    /// The addresses of one family, in the system's order.
+    pub fn addresses_of(&self, family: Family) -> impl Iterator<Item = InterfaceAddress> + '_ {
+        self.addresses.iter().copied().filter(move |address| Family::of(address.ip) == family)
+    }
+}
+
+impl InterfaceAddress {
+    /// The address of everybody on an IPv4 network (RFC 919): all bits of the host set. A network of one or
+    /// two addresses has none (RFC 3021).
+    pub fn broadcast(self) -> Option<Ipv4Addr> {
+        match self.ip {
+            IpAddr::V4(ip) if self.prefix < 31 => {
+                let host_bits = u32::MAX.checked_shr(u32::from(self.prefix)).unwrap_or(0);
+                Some(Ipv4Addr::from_bits(ip.to_bits() | host_bits))
+            }
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn broadcast_addresses() {
+        for (ip, prefix, broadcast) in [
+            ("10.77.0.1", 24, Some("10.77.0.255")),
+            ("10.77.5.1", 22, Some("10.77.7.255")),
+            ("10.0.0.1", 8, Some("10.255.255.255")),
+            ("10.0.0.1", 30, Some("10.0.0.3")),
+            ("10.0.0.1", 31, None),
+            ("10.0.0.1", 32, None),
+            ("fe80::1", 64, None),
+        ] {
+            let address = InterfaceAddress { ip: ip.parse().unwrap(), prefix, fitness: Fitness::Lasting };
+            assert_eq!(address.broadcast(), broadcast.map(|text| text.parse().unwrap()), "{ip}/{prefix}");
+        }
     }
 }

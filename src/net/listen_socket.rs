@@ -1,34 +1,96 @@
 //! The socket that hears groups on a shared port.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 
-use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
+use socket2::{InterfaceIndexOrAddress, Protocol, Socket, Type};
 
-use super::{InterfaceIndex, imp};
+use super::{Family, InterfaceIndex, imp};
 
-/// A non-blocking IPv4 socket on `0.0.0.0:port` that shares its port with other programs and hears exactly
-/// the (group, interface) pairs it has joined, and what is sent straight to this host.
+/// What a listening socket hears on its port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Hears {
+    /// The groups of a family that it joins, and what is sent straight to this host.
+    Groups(Family),
+    /// One group, from one sender (source-specific multicast, RFC 4607).
+    Source {
+        /// The group.
+        group: Ipv4Addr,
+        /// The sender.
+        source: Ipv4Addr,
+    },
+}
+
+/// A port to bind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Port {
+    /// This one, shared with whoever shares it.
+    Named(u16),
+    /// One that nobody uses; shared with whoever comes later. 0 is any.
+    Free(u16),
+}
+
+impl Port {
+    /// The port's number; 0 is any.
+    pub fn number(self) -> u16 {
+        match self {
+            Self::Named(port) | Self::Free(port) => port,
+        }
+    }
+
+    fn is_named(self) -> bool {
+        matches!(self, Self::Named(_))
+    }
+}
+
+/// A non-blocking socket that shares its port with other programs and hears exactly the (group, interface)
+/// pairs it has joined, and, unless it is for one [`Hears::Source`], what is sent straight to this host.
 ///
-/// Options: SO_REUSEADDR and SO_REUSEPORT, so that it shares with programs that set either; IP_PKTINFO for
-/// the arrival interface and destination; IP_MULTICAST_ALL off, or Linux would deliver the groups that
-/// other programs joined, see ip(7).
+/// Options: SO_REUSEADDR and SO_REUSEPORT, so that it shares with programs that set either; IP_PKTINFO or
+/// IPV6_RECVPKTINFO for the arrival interface and destination; IP_MULTICAST_ALL or IPV6_MULTICAST_ALL off,
+/// or Linux would deliver the groups that other programs joined, see ip(7); IPV6_V6ONLY, so that an IPv4
+/// socket has the same port beside it.
 pub struct ListenSocket {
     socket: Socket,
+    hears: Hears,
     port: u16,
 }
 
+impl Hears {
+    /// The family of the socket.
+    pub fn family(self) -> Family {
+        match self {
+            Self::Groups(family) => family,
+            Self::Source { .. } => Family::V4,
+        }
+    }
+
+    /// The address it is bound to. Bound to the group, a socket takes none of the unicast that is for those that are bound to every
+    /// address: of several sockets on a port the system gives it to one.
+    pub fn bound_to(self) -> IpAddr {
+        match self {
+            Self::Groups(family) => family.unspecified(),
+            Self::Source { group, .. } => group.into(),
+        }
+    }
+}
+
 impl ListenSocket {
-    /// Opens the socket and binds it; port 0 lets the system choose.
+    /// Opens the socket and binds it.
     ///
     /// On failure says which call failed.
-    pub fn bind(port: u16) -> Result<Self, (&'static str, io::Error)> {
-        let socket =
-            Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP)).map_err(|error| ("socket", error))?;
+    ///
+    /// # Errors
+    /// EAFNOSUPPORT from `socket` where the system has no IPv6; EADDRINUSE from `bind` for a port that
+    /// another program does not share, or that is not free.
+    pub fn bind(port: Port, hears: Hears) -> Result<Self, (&'static str, io::Error)> {
+        let family = hears.family();
+        let socket = Socket::new(family.domain(), Type::DGRAM, Some(Protocol::UDP))
+            .map_err(|error| ("socket", error))?;
         socket
             .set_nonblocking(true)
-            .and_then(|()| imp::prepare_listening(&socket))
+            .and_then(|()| imp::prepare_listening(&socket, family))
             .map_err(|error| ("setsockopt", error))?;
         let share = || {
             socket
@@ -37,19 +99,19 @@ impl ListenSocket {
                 .map_err(|error| ("setsockopt", error))
         };
         // A socket that already shares may be given somebody else's shared port as a free one.
-        if port != 0 {
+        if port.is_named() {
             share()?;
         }
         let bind = || -> io::Result<u16> {
-            socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)).into())?;
+            socket.bind(&SocketAddr::new(hears.bound_to(), port.number()).into())?;
             let bound = socket.local_addr()?.as_socket().map(|address| address.port());
             bound.ok_or_else(|| io::Error::from(io::ErrorKind::Unsupported))
         };
         let bound = bind().map_err(|error| ("bind", error))?;
-        if port == 0 {
+        if !port.is_named() {
             share()?;
         }
-        Ok(Self { socket, port: bound })
+        Ok(Self { socket, hears, port: bound })
     }
 
     /// The port it is bound to.
@@ -57,18 +119,35 @@ impl ListenSocket {
         self.port
     }
 
+    /// What it hears.
+    pub fn hears(&self) -> Hears {
+        self.hears
+    }
+
     /// Joins `group` on one interface.
     ///
     /// # Errors
     /// EADDRINUSE if already joined; ENODEV for an unknown interface; ENOBUFS beyond
-    /// `net.ipv4.igmp_max_memberships` (20) memberships of one socket.
-    pub fn join(&self, group: Ipv4Addr, interface: InterfaceIndex) -> io::Result<()> {
-        self.socket.join_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(interface.0))
+    /// `net.ipv4.igmp_max_memberships` (20) IPv4 memberships of one socket.
+    pub fn join(&self, group: IpAddr, interface: InterfaceIndex) -> io::Result<()> {
+        match (group, self.hears) {
+            (IpAddr::V4(group), Hears::Source { source, .. }) => {
+                imp::join_source(&self.socket, group, source, interface)
+            }
+            (IpAddr::V4(group), _) => self.socket.join_multicast_v4_n(&group, &by_index(interface)),
+            (IpAddr::V6(group), _) => self.socket.join_multicast_v6(&group, interface.0),
+        }
     }
 
     /// Leaves `group` on one interface; works for an interface that is gone, too.
-    pub fn leave(&self, group: Ipv4Addr, interface: InterfaceIndex) -> io::Result<()> {
-        self.socket.leave_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(interface.0))
+    pub fn leave(&self, group: IpAddr, interface: InterfaceIndex) -> io::Result<()> {
+        match (group, self.hears) {
+            (IpAddr::V4(group), Hears::Source { source, .. }) => {
+                imp::leave_source(&self.socket, group, source, interface)
+            }
+            (IpAddr::V4(group), _) => self.socket.leave_multicast_v4_n(&group, &by_index(interface)),
+            (IpAddr::V6(group), _) => self.socket.leave_multicast_v6(&group, interface.0),
+        }
     }
 
     /// Asks for a receive buffer of `bytes` (SO_RCVBUF). The system may grant less, see
@@ -87,6 +166,10 @@ impl ListenSocket {
     pub fn drops(&self) -> io::Result<u32> {
         imp::drops(&self.socket)
     }
+}
+
+fn by_index(interface: InterfaceIndex) -> InterfaceIndexOrAddress {
+    InterfaceIndexOrAddress::Index(interface.0)
 }
 
 impl AsFd for ListenSocket {

@@ -1,67 +1,128 @@
-//! The socket that sends on one interface.
+//! The sockets that send.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{InterfaceIndexOrAddress, Protocol, SockRef, Socket, Type};
 
-use super::{InterfaceIndex, imp};
+use super::{Family, InterfaceIndex, imp, socket_address};
 
 /// What distinguishes one sending socket from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SendOptions {
-    /// The interface that datagrams leave by.
-    pub interface: InterfaceIndex,
-    /// An address of that interface: the source address of everything sent.
-    pub address: Ipv4Addr,
-    /// Hops a datagram may make: 1 stays on the link, 0 on this host (IP_MULTICAST_TTL).
-    pub ttl: u8,
-    /// Whether programs on this host hear it too (IP_MULTICAST_LOOP).
-    pub loopback: bool,
+pub enum SendOptions {
+    /// To groups, and to the broadcast address of its network, by one interface.
+    Interface {
+        /// The interface that datagrams leave by.
+        interface: InterfaceIndex,
+        /// An address of that interface: the source address of everything sent.
+        address: IpAddr,
+        /// Hops a datagram to a group may make: 1 stays on the link, 0 on this host (IP_MULTICAST_TTL,
+        /// IPV6_MULTICAST_HOPS).
+        ttl: u8,
+        /// Whether programs on this host hear what is sent to a group, too (IP_MULTICAST_LOOP).
+        loopback: bool,
+    },
+    /// By unicast, with the interface and the source address that the routing table says.
+    Routed(Family),
 }
 
-/// A non-blocking IPv4 socket bound to an address of one interface and a port of its own.
+/// A non-blocking socket with a port of its own.
 ///
-/// Bound to the interface's own address, it can never send with another interface's: once the address is
-/// gone, sending fails instead. The port is exclusive (no SO_REUSEADDR), so a datagram from it is known to
-/// be ours.
+/// For an [`SendOptions::Interface`] it is bound to the interface's own address, so that it can never send
+/// with another interface's: once the address is gone, sending fails instead. The port is exclusive (no
+/// SO_REUSEADDR), so a datagram from it is known to be ours.
 pub struct SendSocket {
     socket: UdpSocket,
     local: SocketAddr,
+    interface: Option<InterfaceIndex>,
+    /// The groups joined by [`SendSocket::keep_on_host`].
+    kept: Vec<IpAddr>,
 }
 
 impl SendSocket {
     /// Opens a socket for `options`. On failure says which call failed.
     ///
     /// # Errors
-    /// EADDRNOTAVAIL from `bind` if the interface has lost the address.
+    /// EADDRNOTAVAIL from `bind` if the interface has lost the address, or an IPv6 address is so new that the
+    /// system still looks for a duplicate (RFC 4862 5.4); EAFNOSUPPORT from `socket` without IPv6.
     pub fn open(options: &SendOptions) -> Result<Self, (&'static str, io::Error)> {
-        let socket =
-            Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP)).map_err(|error| ("socket", error))?;
-        socket.bind(&SocketAddr::from((options.address, 0)).into()).map_err(|error| ("bind", error))?;
-        socket
-            .set_nonblocking(true)
-            .and_then(|()| imp::set_multicast_interface(&socket, options.interface, options.address))
-            .and_then(|()| socket.set_multicast_ttl_v4(u32::from(options.ttl)))
-            .and_then(|()| socket.set_multicast_loop_v4(options.loopback))
-            .map_err(|error| ("setsockopt", error))?;
+        let (family, local) = match *options {
+            SendOptions::Interface { interface, address, .. } => {
+                (Family::of(address), socket_address(address, 0, interface))
+            }
+            SendOptions::Routed(family) => (family, SocketAddr::new(family.unspecified(), 0)),
+        };
+        let socket = Socket::new(family.domain(), Type::DGRAM, Some(Protocol::UDP))
+            .map_err(|error| ("socket", error))?;
+        let prepare = || -> io::Result<()> {
+            socket.set_nonblocking(true)?;
+            if family == Family::V6 {
+                socket.set_only_v6(true)?;
+            }
+            let SendOptions::Interface { interface, address, ttl, loopback } = *options else {
+                return Ok(());
+            };
+            match address {
+                IpAddr::V4(address) => {
+                    imp::send_by_interface(&socket, interface, address)?;
+                    socket.set_multicast_ttl_v4(u32::from(ttl))?;
+                    socket.set_multicast_loop_v4(loopback)?;
+                    socket.set_broadcast(true)
+                }
+                IpAddr::V6(_) => {
+                    socket.set_multicast_if_v6(interface.0)?;
+                    socket.set_multicast_hops_v6(u32::from(ttl))?;
+                    socket.set_multicast_loop_v6(loopback)
+                }
+            }
+        };
+        prepare().map_err(|error| ("setsockopt", error))?;
+        socket.bind(&local.into()).map_err(|error| ("bind", error))?;
         let socket = UdpSocket::from(socket);
         let local = socket.local_addr().map_err(|error| ("getsockname", error))?;
-        Ok(Self { socket, local })
+        let interface = match *options {
+            SendOptions::Interface { interface, .. } => Some(interface),
+            SendOptions::Routed(_) => None,
+        };
+        Ok(Self { socket, local, interface, kept: Vec::new() })
     }
 
-    /// The address and port that receivers see as the source.
+    /// The port, and the address unless that is the routing table's, that receivers see as the source.
     pub fn local(&self) -> SocketAddr {
         self.local
+    }
+
+    /// Makes sure that what is sent to a group with a TTL of 0 stays on this host. Linux looks at a TTL of 0
+    /// only where it loops a datagram back, which it does where somebody on this host has joined the group
+    /// (`ip_mc_output` and `ip6_finish_output2` of the kernel), so the socket joins itself. It hears nothing by it: it is bound to an
+    /// address.
+    ///
+    /// # Errors
+    /// As [`super::ListenSocket::join`].
+    pub fn keep_on_host(&mut self, group: IpAddr) -> io::Result<()> {
+        let Some(interface) = self.interface.filter(|_| group.is_multicast() && !self.kept.contains(&group))
+        else {
+            return Ok(());
+        };
+        let socket = SockRef::from(&self.socket);
+        match group {
+            IpAddr::V4(group) => {
+                socket.join_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(interface.0))?;
+            }
+            IpAddr::V6(group) => socket.join_multicast_v6(&group, interface.0)?,
+        }
+        self.kept.push(group);
+        Ok(())
     }
 
     /// Sends one datagram. "Sent" means handed to the interface: without a carrier it goes nowhere.
     ///
     /// # Errors
     /// EAGAIN when the interface's queue is full; EPERM from a firewall; ENETUNREACH when the interface is
-    /// down or the address gone; EMSGSIZE for more than [`super::MAX_PAYLOAD`] bytes.
-    pub fn send(&self, payload: &[u8], group: IpAddr, port: u16) -> io::Result<()> {
+    /// down or the address gone; EACCES to a broadcast address by a [`SendOptions::Routed`] socket; EMSGSIZE
+    /// for more than [`super::MAX_PAYLOAD`] bytes.
+    pub fn send(&self, payload: &[u8], to: SocketAddr) -> io::Result<()> {
         // A datagram is sent whole or not at all.
-        self.socket.send_to(payload, (group, port)).map(|_| ())
+        self.socket.send_to(payload, to).map(|_| ())
     }
 }

@@ -1,15 +1,18 @@
-//! Lists the interfaces with getifaddrs(3).
+//! Lists the interfaces with getifaddrs(3), and what it does not say of IPv6 addresses from /proc/net/if_inet6.
 
-use std::ffi::CStr;
+use std::collections::HashMap;
+use std::ffi::{CStr, CString};
+use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ptr;
 
-use crate::net::{Interface, InterfaceAddress, InterfaceIndex};
+use crate::net::{Fitness, Interface, InterfaceAddress, InterfaceIndex};
 
 /// Every interface of the host, in the system's order, those without an address included.
 pub fn interfaces() -> io::Result<Vec<Interface>> {
     let list = List::get()?;
+    let unfit = unfit_addresses();
     let mut interfaces: Vec<Interface> = Vec::new();
     let mut next = list.0;
     // SAFETY: `next` is null or a node of the list, which lives until `list` is dropped.
@@ -47,10 +50,47 @@ pub fn interfaces() -> io::Result<Vec<Interface>> {
         // SAFETY: the entry's address and netmask are null or sockaddrs of the family they state.
         let address = unsafe { ip(entry.ifa_addr).zip(ip(entry.ifa_netmask)) };
         if let Some((ip, netmask)) = address {
-            interfaces[position].addresses.push(InterfaceAddress { ip, prefix: prefix(netmask) });
+            let interface = &mut interfaces[position];
+            let fitness = unfit.get(&(interface.index, ip)).copied().unwrap_or(Fitness::Lasting);
+            interface.addresses.push(InterfaceAddress { ip, prefix: prefix(netmask), fitness });
         }
     }
     Ok(interfaces)
+}
+
+/// The index of the interface with this name, if there is one (if_nametoindex(3)).
+pub fn interface_index(name: &str) -> Option<InterfaceIndex> {
+    let name = CString::new(name).ok()?;
+    // SAFETY: a C string.
+    let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
+    (index != 0).then_some(InterfaceIndex(index))
+}
+
+/// The IPv6 addresses that are less than lasting. Without IPv6 there is no such file, and no such address.
+fn unfit_addresses() -> HashMap<(InterfaceIndex, IpAddr), Fitness> {
+    let text = fs::read_to_string("/proc/net/if_inet6").unwrap_or_default();
+    text.lines().filter_map(unfit_address).collect()
+}
+
+/// Parses a line of six words, all but the last in hexadecimal: address, index, prefix, scope, flags, name
+/// (`if6_seq_show` of the kernel). None for an address that is lasting.
+fn unfit_address(line: &str) -> Option<((InterfaceIndex, IpAddr), Fitness)> {
+    let mut words = line.split_ascii_whitespace();
+    let ip = u128::from_str_radix(words.next()?, 16).ok()?;
+    let index = u32::from_str_radix(words.next()?, 16).ok()?;
+    let flags = u32::from_str_radix(words.nth(2)?, 16).ok()?;
+    let has = |flag: u32| flags & flag != 0;
+    let tentative = has(libc::IFA_F_TENTATIVE) && !has(libc::IFA_F_OPTIMISTIC);
+    let fitness = if tentative || has(libc::IFA_F_DADFAILED) {
+        Fitness::Unusable
+    } else if has(libc::IFA_F_DEPRECATED) {
+        Fitness::Deprecated
+    } else if has(libc::IFA_F_TEMPORARY) {
+        Fitness::Temporary
+    } else {
+        return None;
+    };
+    Some(((InterfaceIndex(index), Ipv6Addr::from_bits(ip).into()), fitness))
 }
 
 struct List(*mut libc::ifaddrs);
@@ -116,11 +156,32 @@ mod tests {
         let interfaces = interfaces().unwrap();
         let loopback = interfaces.iter().find(|interface| interface.loopback).expect("a host has a loopback");
         assert_eq!(&*loopback.name, "lo");
+        assert_eq!(interface_index("lo"), Some(loopback.index));
+        assert_eq!(interface_index("no such"), None);
         assert!(loopback.index.0 > 0);
         assert!(!loopback.point_to_point);
         if loopback.up {
-            let address = InterfaceAddress { ip: Ipv4Addr::LOCALHOST.into(), prefix: 8 };
+            let address =
+                InterfaceAddress { ip: Ipv4Addr::LOCALHOST.into(), prefix: 8, fitness: Fitness::Lasting };
             assert!(loopback.addresses.contains(&address), "{:?}", loopback.addresses);
         }
+    }
+
+    #[test]
+    fn addresses_that_are_not_lasting_are_told() {
+        let ip = |text: &str| -> IpAddr { text.parse().unwrap() };
+        let line = |flags| format!("fd770001000000000000000000000050 0a 40 00 {flags}     eth0");
+        for (flags, fitness) in [
+            ("80", None),
+            ("01", Some(Fitness::Temporary)),
+            ("21", Some(Fitness::Deprecated)),
+            ("40", Some(Fitness::Unusable)),
+            ("44", None),
+            ("c8", Some(Fitness::Unusable)),
+        ] {
+            let expected = fitness.map(|fitness| ((InterfaceIndex(10), ip("fd77:1::50")), fitness));
+            assert_eq!(unfit_address(&line(flags)), expected, "{flags}");
+        }
+        assert_eq!(unfit_address("fd77 0a"), None);
     }
 }

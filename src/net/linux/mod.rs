@@ -4,6 +4,8 @@ mod interfaces;
 mod options;
 mod receive;
 
-pub use interfaces::interfaces;
-pub(super) use options::{drops, prepare_listening, set_multicast_interface, set_receive_buffer};
+pub use interfaces::{interface_index, interfaces};
+pub(super) use options::{
+    drops, join_source, leave_source, prepare_listening, send_by_interface, set_receive_buffer,
+};
 pub use receive::Datagrams;

@@ -1,8 +1,9 @@
-//! Reads datagrams in batches with recvmmsg(2), each with its packet info (ip(7), IP_PKTINFO).
+//! Reads datagrams in batches with recvmmsg(2), each with its packet info (IP_PKTINFO of ip(7),
+//! IPV6_PKTINFO of ipv6(7)).
 
 use std::io;
 use std::mem;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::os::fd::{AsFd, AsRawFd};
 use std::ptr;
 
@@ -23,7 +24,8 @@ struct Control([u8; 64]);
 /// The receive buffer, and the datagrams of the last batch in it.
 pub struct Datagrams {
     slots: Box<[u8]>,
-    sources: Box<[libc::sockaddr_in]>,
+    /// Each is a sockaddr_in if its family says so; that is the smaller one.
+    sources: Box<[libc::sockaddr_in6]>,
     controls: Box<[Control]>,
     vectors: Box<[libc::iovec]>,
     headers: Box<[libc::mmsghdr]>,
@@ -94,14 +96,13 @@ impl Datagrams {
         (0..self.received).filter_map(|i| {
             let header = &self.headers[i];
             // SAFETY: the kernel has filled the header and the control memory that it points to.
-            let info = unsafe { packet_info(&header.msg_hdr) }?;
-            let source = &self.sources[i];
+            let (destination, interface) = unsafe { packet_info(&header.msg_hdr) }?;
             let start = i * SLOT;
             Some(Datagram {
                 payload: &self.slots[start..start + header.msg_len as usize],
-                source: SocketAddr::from((address(source.sin_addr), u16::from_be(source.sin_port))),
-                destination: IpAddr::V4(address(info.ipi_addr)),
-                interface: InterfaceIndex(info.ipi_ifindex.cast_unsigned()),
+                source: source(&self.sources[i]),
+                destination,
+                interface,
             })
         })
     }
@@ -113,7 +114,7 @@ impl Datagrams {
                 libc::iovec { iov_base: self.slots[i * SLOT..].as_mut_ptr().cast(), iov_len: SLOT };
             let header = &mut self.headers[i].msg_hdr;
             header.msg_name = (&raw mut self.sources[i]).cast();
-            header.msg_namelen = mem::size_of::<libc::sockaddr_in>() as libc::socklen_t;
+            header.msg_namelen = mem::size_of::<libc::sockaddr_in6>() as libc::socklen_t;
             header.msg_iov = &raw mut self.vectors[i];
             header.msg_iovlen = 1;
             header.msg_control = (&raw mut self.controls[i]).cast();
@@ -123,23 +124,47 @@ impl Datagrams {
     }
 }
 
-fn address(address: libc::in_addr) -> Ipv4Addr {
-    Ipv4Addr::from(u32::from_be(address.s_addr))
+/// The sender, with the interface it came in on if the address is of one link only.
+fn source(source: &libc::sockaddr_in6) -> SocketAddr {
+    if libc::c_int::from(source.sin6_family) == libc::AF_INET {
+        // SAFETY: the kernel has written a sockaddr_in here, which is no larger and no stricter aligned.
+        let source = unsafe { &*ptr::from_ref(source).cast::<libc::sockaddr_in>() };
+        return SocketAddr::from((v4(source.sin_addr), u16::from_be(source.sin_port)));
+    }
+    let port = u16::from_be(source.sin6_port);
+    SocketAddrV6::new(v6(source.sin6_addr), port, 0, source.sin6_scope_id).into()
 }
 
-/// Finds IP_PKTINFO among the control messages.
+fn v4(address: libc::in_addr) -> Ipv4Addr {
+    Ipv4Addr::from_bits(u32::from_be(address.s_addr))
+}
+
+fn v6(address: libc::in6_addr) -> Ipv6Addr {
+    Ipv6Addr::from(address.s6_addr)
+}
+
+/// Finds the destination and the arrival interface among the control messages.
 ///
 /// # Safety
 /// `header` was filled by recvmmsg and its control memory is still valid.
-unsafe fn packet_info(header: &libc::msghdr) -> Option<libc::in_pktinfo> {
-    // SAFETY: the CMSG functions walk the control memory within msg_controllen.
+unsafe fn packet_info(header: &libc::msghdr) -> Option<(IpAddr, InterfaceIndex)> {
+    // SAFETY: the CMSG functions walk the control memory within msg_controllen, and each type of message
+    // carries the structure read for it.
     unsafe {
         let mut message = libc::CMSG_FIRSTHDR(header);
         while let Some(control) = message.as_ref() {
-            if control.cmsg_level == libc::IPPROTO_IP && control.cmsg_type == libc::IP_PKTINFO {
-                return Some(ptr::read_unaligned(libc::CMSG_DATA(control).cast()));
+            match (control.cmsg_level, control.cmsg_type) {
+                (libc::IPPROTO_IP, libc::IP_PKTINFO) => {
+                    let info: libc::in_pktinfo = ptr::read_unaligned(libc::CMSG_DATA(control).cast());
+                    let index = InterfaceIndex(info.ipi_ifindex.cast_unsigned());
+                    return Some((v4(info.ipi_addr).into(), index));
+                }
+                (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => {
+                    let info: libc::in6_pktinfo = ptr::read_unaligned(libc::CMSG_DATA(control).cast());
+                    return Some((v6(info.ipi6_addr).into(), InterfaceIndex(info.ipi6_ifindex)));
+                }
+                _ => message = libc::CMSG_NXTHDR(header, control),
             }
-            message = libc::CMSG_NXTHDR(header, control);
         }
     }
     None

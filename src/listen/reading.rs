@@ -1,0 +1,130 @@
+//! Reading the sockets: when, how much at once, and for whom each datagram is.
+
+use std::io;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use super::{Listener, Listening, Membership, SocketId};
+use crate::cast::Own;
+use crate::engine::mailbox::Source;
+use crate::engine::timers::Timers;
+use crate::engine::{Deadline, Notice};
+use crate::error::Fault;
+use crate::net::{Datagram, Family};
+
+/// How long a socket rests after a read that did not fill a batch, so that a steady flow wakes JavaScript at
+/// most 1,000 times a second. The first datagram after a quiet millisecond goes straight through.
+const REST: Duration = Duration::from_millis(1);
+
+/// What a read left behind.
+enum Left {
+    /// Nothing was there.
+    Nothing,
+    /// Something was, and now there is nothing.
+    Emptied,
+    /// Perhaps more.
+    More,
+}
+
+impl Listening {
+    /// The poller says that a socket has something to read.
+    pub(crate) fn readable(&mut self, key: usize, now: Instant, own: &Own, timers: &mut Timers<Deadline>) {
+        let socket = SocketId(key);
+        let Some(shared) = self.sockets.get(&socket) else { return };
+        let rested = shared.emptied.map(|at| at + REST).filter(|at| *at > now);
+        let read_at = match rested {
+            Some(at) => Some(at),
+            None => match self.read(socket, now, own) {
+                Left::More => Some(now),
+                Left::Emptied | Left::Nothing => None,
+            },
+        };
+        // A socket that cannot be paused is read at every turn instead: dearer, and as right.
+        if let Some(at) = read_at
+            && self.sockets.get(&socket).is_some_and(|shared| shared.socket.pause().is_ok())
+        {
+            timers.set(Deadline::Rest(socket), at);
+        }
+    }
+
+    /// A socket has rested: it is read, and watched again once it has nothing.
+    pub(crate) fn rested(
+        &mut self,
+        socket: SocketId,
+        now: Instant,
+        own: &Own,
+        timers: &mut Timers<Deadline>,
+    ) {
+        match self.read(socket, now, own) {
+            // Later than `now`, so that it waits for the next turn and the others have theirs.
+            Left::More => timers.set(Deadline::Rest(socket), now + Duration::from_nanos(1)),
+            Left::Emptied => timers.set(Deadline::Rest(socket), now + REST),
+            Left::Nothing => {
+                let resumed = self.sockets.get(&socket).map(|shared| shared.socket.resume());
+                if let Some(Err(_)) = resumed {
+                    timers.set(Deadline::Rest(socket), now + REST);
+                }
+            }
+        }
+    }
+
+    /// Reads one batch and gives it to those it is for.
+    fn read(&mut self, socket: SocketId, now: Instant, own: &Own) -> Left {
+        let Some(shared) = self.sockets.get_mut(&socket) else { return Left::Nothing };
+        if let Err(error) = self.datagrams.receive(&*shared.socket) {
+            return self.read_failed(socket, now, &error);
+        }
+        shared.failing = None;
+        for id in &shared.listeners {
+            let Some(listener) = self.listeners.get(id) else { continue };
+            let messages = self.datagrams.iter().filter_map(|datagram| {
+                listener.source_if_wanted(socket, &datagram, own).map(|source| (source, datagram.payload))
+            });
+            listener.client.deliver(*id, messages);
+        }
+        if self.datagrams.is_full() {
+            shared.emptied = None;
+            return Left::More;
+        }
+        // Finding nothing ends the rest: what comes next goes straight through.
+        shared.emptied = (!self.datagrams.is_empty()).then_some(now);
+        if shared.count_lost() {
+            self.tell_socket_stats(socket);
+        }
+        if self.datagrams.is_empty() { Left::Nothing } else { Left::Emptied }
+    }
+
+    /// Tells an error of reading once; the socket rests before it is tried again.
+    fn read_failed(&mut self, socket: SocketId, now: Instant, error: &io::Error) -> Left {
+        let Some(shared) = self.sockets.get_mut(&socket) else { return Left::Nothing };
+        shared.emptied = Some(now);
+        let key = shared.key();
+        let fault = Fault::new("recvmsg", error).at(key.hears.bound_to(), key.port);
+        if shared.failing.replace(fault.errno) != Some(fault.errno) {
+            for id in &shared.listeners {
+                if let Some(listener) = self.listeners.get(id) {
+                    listener.client.notify(Notice::Warning(*id, fault.clone()));
+                }
+            }
+        }
+        Left::Emptied
+    }
+}
+
+impl Listener {
+    /// What to say of a datagram's origin, if this listener wants it from this socket.
+    fn source_if_wanted(&self, socket: SocketId, datagram: &Datagram<'_>, own: &Own) -> Option<Source> {
+        let &Datagram { source, destination, interface, .. } = datagram;
+        let group = destination.is_multicast().then_some(destination);
+        let for_us = match group {
+            Some(group) => self.memberships.contains(&(socket, Membership { group, interface })),
+            None => self.direct && self.interfaces.contains(&(Family::of(destination), interface)),
+        };
+        // For groups the system has seen to it already.
+        let by_whom = self.source.is_none_or(|only| source.ip() == IpAddr::V4(only));
+        if !for_us || !by_whom || (!self.hears_itself && own.contains(&source)) {
+            return None;
+        }
+        Some(Source { address: source, interface, group })
+    }
+}
