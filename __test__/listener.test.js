@@ -267,6 +267,31 @@ test('past highWaterMark the oldest are dropped, counted and told', async (t) =>
   }
 })
 
+test('microtasks run after a batch; with dgram they run between messages', async (t) => {
+  const heard = { listen: /** @type {string[]} */ ([]), dgram: /** @type {string[]} */ ([]) }
+  const note = (/** @type {'listen' | 'dgram'} */ by) => () => {
+    heard[by].push('message')
+    queueMicrotask(() => heard[by].push('microtask'))
+  }
+  const group = '239.1.1.8'
+  const listener = listenHere(t, { group }, note('listen'))
+  const { port } = listener.address()
+  const socket = dgram.createSocket({ type: 'udp4', reuseAddr: true })
+  t.after(() => socket.close())
+  await new Promise((resolve) => socket.bind(port, () => resolve(undefined)))
+  socket.addMembership(group, '127.0.0.1')
+  socket.on('message', note('dgram'))
+  const sender = traffic(t, { group, port, bytes: 8, rate: 1000, count: 3 })
+  // They come while the event loop is busy, and so all in one batch.
+  const deadline = Date.now() + 20_000
+  while (listener.stats().received < 3 && Date.now() < deadline) block(1)
+  await until(() => heard.listen.length === 6 && heard.dgram.length === 6)
+  assert.equal((await sender.end()).code, 0)
+  const [message, microtask] = ['message', 'microtask']
+  assert.deepEqual(heard.listen, [message, message, message, microtask, microtask, microtask])
+  assert.deepEqual(heard.dgram, [message, microtask, message, microtask, message, microtask])
+})
+
 test('50 MB at a blocked listener take no more memory than highWaterMark, and the newest are kept', async (t) => {
   const highWaterMark = 1024 * 1024
   const [bytes, count] = [1000, 50_000]

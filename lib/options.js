@@ -52,15 +52,8 @@ function listenOptions(binding, given) {
     throw invalidArgValue('options.encoding', `must be one of: ${list}`, encoding)
   }
   const groups = validGroups('options.group', group)
-  if (source !== undefined) {
-    const host = typeof source === 'string' && isIPv4(source) ? Number(source.split('.')[0]) : 0
-    if (typeof source !== 'string') throw invalidArgType('options.source', 'of type string', source)
-    if (host === 0 || host >= 224) {
-      throw invalidArgValue('options.source', 'must be the IPv4 address of a host', source)
-    }
-    if (!groups.every((one) => isIPv4(one))) {
-      throw invalidArgValue('options.group', SOURCE_IS_IPV4, group)
-    }
+  if (validSource(source) !== undefined && !groups.every((one) => isIPv4(one))) {
+    throw invalidArgValue('options.group', SOURCE_IS_IPV4, group)
   }
   return {
     encoding,
@@ -204,6 +197,19 @@ function validGroups(name, value) {
   return [
     ...new Set(list.map((one, i) => validGroup(list === value ? `${name}[${i}]` : name, one)))
   ]
+}
+
+/**
+ * @param {unknown} value
+ * @returns {string | undefined}
+ */
+function validSource(value) {
+  if (value === undefined) return undefined
+  if (typeof value !== 'string') throw invalidArgType('options.source', 'of type string', value)
+  const first = isIPv4(value) ? Number(value.split('.')[0]) : 0
+  // 0.0.0.0/8 and 240.0.0.0/4 are nobody's (RFC 6890), and between are the groups.
+  if (first > 0 && first < 224) return value
+  throw invalidArgValue('options.source', 'must be the IPv4 address of a host', value)
 }
 
 /**
