@@ -136,8 +136,9 @@ export declare const MAX_PAYLOAD: number
 
 /** Something that happened to an object. */
 export interface Notice {
+  /** 0 with 'interfaces': of every object. */
   id: number
-  kind: 'warning' | 'no-interface' | 'unresolved' | 'closed' | 'failed'
+  kind: 'warning' | 'no-interface' | 'interfaces' | 'unresolved' | 'closed' | 'failed'
   /** Of a warning. */
   fault?: Fault
   /** Of 'no-interface': those that there are. */
@@ -165,9 +166,11 @@ export interface Source {
 
 /** What is done with an interface in one family. 'usable' is said where no object is asked. */
 export interface Usage {
-  state: 'joined' | 'usable' | 'skipped' | 'failing'
-  /** Of 'skipped'. */
+  state: 'joined' | 'usable' | 'skipped' | 'waiting' | 'failing'
+  /** Of 'skipped' and 'waiting'; of 'joined', if it may be in vain. */
   reason?: string
+  /** With a reason, if there is a cure. */
+  hint?: string
   /** Of 'failing'. */
   fault?: Fault
 }

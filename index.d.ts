@@ -6,7 +6,7 @@ import { EventEmitter } from 'node:events'
  * Hears every datagram sent to a group, and those sent straight to this host's port.
  *
  * An open listener keeps the process alive, even when nobody holds a reference to it; see `unref`.
- * Interfaces are those present when it opens. No event fires before the next tick.
+ * No event fires before the next tick.
  *
  * @param callback the `'message'` listener
  * @throws `TypeError` or `RangeError` with the code `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` or
@@ -40,7 +40,7 @@ export function listen(
  * drifts nor bursts and does not depend on the event loop.
  *
  * One datagram goes out on each interface for each group, and with `broadcast` one more; and one to each address
- * of `to`. An open caster keeps the process alive; see `unref`.
+ * of `to`. On an interface that comes later the first one goes out at once. An open caster keeps the process alive; see `unref`.
  *
  * @param payload at most 65,507 bytes; it is copied
  * @param intervalMs 1 to 2,147,483,647; 2000 if left out
@@ -92,7 +92,11 @@ export interface GroupOptions {
    *
    * Without any, or with exclusions alone, it is every interface that is up, running, capable of
    * multicast, not point-to-point (as most VPNs are) and has an address of the group's family. Loopback is then
-   * listened on, and sent on only if there is no other; over IPv6, of which it carries no multicast, never.
+   * listened on, and sent on only while no other has been usable for 2 s; over IPv6, of which it carries no
+   * multicast, never.
+   *
+   * Interfaces and addresses are used as they come, and left as they go, without a word from you: see
+   * {@link Listener.interfaces} and the event `'interfaces'`. No network at all is no error: it is waited for.
    *
    * @default [] (automatic)
    */
@@ -247,12 +251,12 @@ export interface SystemError extends Error {
  * it is a {@link SystemError}; else its code is
  *
  * - `'LARGE_PAYLOAD'`: the payload will be sent in fragments
- * - `'NO_INTERFACE'`: no interface is usable, or none that `interfaces` names
+ * - `'NO_INTERFACE'`: none of those that `interfaces` names is there, when it is opened
  * - `'ENOTFOUND'`: the name `hostname` in `to` does not resolve
  * - `'ENGINE_FAILED'`: a fault of lan-peers itself; `'close'` follows
  *
- * A cast goes on sending for ever. An interface on which a group could not be joined is left out until the
- * listener is opened, or the group joined, again.
+ * Whatever fails is tried again: what could not be opened or joined after 250 ms, then less and less often up to
+ * every 30 s, and at once when the network changes; a cast that is due is always sent.
  */
 export interface Warning extends Error {
   /** Such as `'ENETUNREACH'`, or one of the above. */
@@ -274,7 +278,7 @@ export interface Warning extends Error {
 }
 
 /** An interface of this computer, and what is done with it. `State` is what can be said of its use. */
-export interface Interface<State = 'joined' | 'skipped' | 'failing'> {
+export interface Interface<State = 'joined' | 'skipped' | 'waiting' | 'failing'> {
   /** Such as `'eth0'`. */
   name: string
   /** The system's number of it. */
@@ -291,14 +295,17 @@ export interface Interface<State = 'joined' | 'skipped' | 'failing'> {
 export interface InterfaceUse<State> {
   /**
    * `'joined'`: a listener hears its groups here, a caster sends to them; `'failing'`: the system refuses that;
-   * `'skipped'`: it is left out. `'usable'`, where no object is asked: a listener would join here.
+   * `'waiting'`: it is used as soon as it can be; `'skipped'`: it is left out. `'usable'`, where no object is asked: a
+   * listener would join here.
    */
   state: State
   /**
-   * Why it is skipped or failing, in plain words: `'point-to-point'`, `'no address yet'`,
-   * `'excluded by !docker0'`.
+   * Why it is skipped, waiting or failing, in plain words: `'point-to-point'`, `'no address yet'`,
+   * `'excluded by !docker0'`; or why it is joined in vain, perhaps: one that was named has `'no carrier'`.
    */
   reason: string | null
+  /** The cure, in a sentence, where there is one. */
+  hint: string | null
   /** What the system refused, if it is failing. */
   error: SystemError | null
 }
@@ -345,6 +352,11 @@ export interface ListenerEvents<Message> {
   drop: [count: number]
   /** Without a listener, it goes to `process.emitWarning`, once per code. */
   warning: [warning: Warning]
+  /**
+   * An interface of this computer, one of its addresses, or what is done with it has changed; these they all are
+   * now, as `interfaces()` gives them. Once per change: what the system reports of one within 30 ms is one.
+   */
+  interfaces: [interfaces: Interface[]]
   /** It is closed and its sockets are free. */
   close: []
 }
@@ -436,6 +448,11 @@ export interface ListenerStats {
 export interface CasterEvents {
   /** Without a listener, it goes to `process.emitWarning`, once per code. */
   warning: [warning: Warning]
+  /**
+   * An interface of this computer, one of its addresses, or what is done with it has changed; these they all are
+   * now, as `interfaces()` gives them. Once per change: what the system reports of one within 30 ms is one.
+   */
+  interfaces: [interfaces: Interface[]]
   /** It is closed. */
   close: []
 }

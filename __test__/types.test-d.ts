@@ -78,7 +78,7 @@ expectType<Promise<void>>(listener.close())
 expectType<Promise<void>>(listener[Symbol.asyncDispose]())
 expectError((listener.groups = []))
 expectType<Interface[]>(listener.interfaces())
-expectType<Interface<'joined' | 'skipped' | 'failing'>[]>(listener.interfaces())
+expectType<Interface<'joined' | 'skipped' | 'waiting' | 'failing'>[]>(listener.interfaces())
 
 // The async iterator
 expectType<Messages<string>>(listener[Symbol.asyncIterator]())
@@ -107,6 +107,13 @@ for (const { name, index, addresses, IPv4, IPv6 } of interfaces(['eth*', '!eth1'
 expectType<Interface<'usable' | 'skipped'>[]>(interfaces())
 expectType<Interface<'usable' | 'skipped'>[]>(interfaces('eth0'))
 expectError(interfaces(5))
+for (const handle of [listener, cast('text')]) {
+  handle.on('interfaces', (all) => {
+    expectType<Interface[]>(all)
+    expectType<'joined' | 'skipped' | 'waiting' | 'failing'>(all[0].IPv4.state)
+    expectType<string | null>(all[0].IPv6.hint)
+  })
+}
 
 // cast: every kind of payload
 for (const payload of [

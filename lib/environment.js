@@ -18,15 +18,22 @@ const errors = require('./errors.js')
  * @property {(number: number) => Source} source by the number in the table
  */
 
-/** What the environment calls on a handle: the engine has closed it; it has heard something. */
+/**
+ * What the environment calls on a handle: the engine has closed it; it has heard something; its interfaces
+ * have changed.
+ */
 const kEnded = Symbol('ended')
 const kHeard = Symbol('heard')
+const kInterfaces = Symbol('interfaces')
 
 /** As the binding fills the table: see `take` in binding.d.ts. */
 const HEAD = 3
 const MORE = 1
 const NOTICES = 2
 const SOURCES_RESET = 4
+
+/** Instead of an object's id: see `Notice` in binding.d.ts. */
+const EVERY_OBJECT = 0
 
 /**
  * All that one JavaScript environment (the main thread, or a worker) has open, and the one bell by which
@@ -146,6 +153,11 @@ class Environment {
    * @param {import('../binding').Notice} notice
    */
   #notice({ id, kind, fault, interfaces, hostname, reason }) {
+    if (kind === 'interfaces') {
+      const handles = id === EVERY_OBJECT ? [...this.#objects.values()] : [this.#objects.get(id)]
+      for (const handle of handles) handle?.[kInterfaces]()
+      return
+    }
     const handle = this.#objects.get(id)
     if (handle === undefined) return
     if (kind === 'warning') {
@@ -184,4 +196,4 @@ function emitSafely(emitter, event, ...values) {
   }
 }
 
-module.exports = { Environment, HEAD, emitSafely, kEnded, kHeard }
+module.exports = { Environment, HEAD, emitSafely, kEnded, kHeard, kInterfaces }

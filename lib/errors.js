@@ -134,11 +134,9 @@ const noInterface = (names) =>
     coded(
       Error,
       'NO_INTERFACE',
-      `No interface of this computer is usable here; there are: ${names.join(', ')}`
+      `None of the interfaces named is there; there are: ${names.join(', ')}`
     ),
-    {
-      hint: 'Check the names in options.interfaces; once an interface is up and has an address, open it again.'
-    }
+    { hint: 'Check options.interfaces; an interface that comes later is used as soon as it does.' }
   )
 
 /**

@@ -1,7 +1,7 @@
 'use strict'
 
 const { EventEmitter, addAbortListener } = require('node:events')
-const { emitSafely, kEnded, kHeard } = require('./environment.js')
+const { emitSafely, kEnded, kHeard, kInterfaces } = require('./environment.js')
 const errors = require('./errors.js')
 const { describe } = require('./interfaces.js')
 
@@ -104,6 +104,13 @@ class Handle extends EventEmitter {
     if (this.#referenced) this.#environment.unref()
     emitSafely(this, 'close')
     this.#closed()
+  }
+
+  [kInterfaces]() {
+    // Asking for them is not for nothing.
+    if (this[kIsOpen] && this.listenerCount('interfaces') > 0) {
+      emitSafely(this, 'interfaces', this.interfaces())
+    }
   }
 
   /**

@@ -23,10 +23,10 @@ const describe = ({ name, index, addresses, IPv4, IPv6 }) => ({
 /**
  * @param {Usage} usage
  */
-function usage({ state, reason, fault }) {
-  if (fault === undefined) return { state, reason: reason ?? null, error: null }
+function usage({ state, reason, hint, fault }) {
+  if (fault === undefined) return { state, reason: reason ?? null, hint: hint ?? null, error: null }
   const error = errors.systemError(fault)
-  return { state, reason: error.message, error }
+  return { state, reason: error.message, hint: error.hint ?? null, error }
 }
 
 module.exports = { describe }

@@ -8,7 +8,11 @@ const { readFileSync } = require('node:fs')
  * @type {Record<string, string>}
  */
 const TARGETS = {
-  'linux x64 glibc': 'linux-x64-gnu'
+  'linux x64 glibc': 'linux-x64-gnu',
+  'darwin arm64': 'darwin-arm64',
+  'darwin x64': 'darwin-x64',
+  'win32 arm64': 'win32-arm64-msvc',
+  'win32 x64': 'win32-x64-msvc'
 }
 
 /**

@@ -1,7 +1,7 @@
 //! What an object does with each interface of the host, for whoever asks.
 
 use crate::error::Fault;
-use crate::net::{Family, Interface, Skipped};
+use crate::net::{Family, Interface, Obstacle, Unused};
 
 /// An interface, and what an object does with it in each family.
 #[derive(Clone, Debug)]
@@ -17,10 +17,10 @@ pub struct InterfaceReport {
 /// What an object does with an interface in one family.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Usage {
-    /// A listener hears its groups there; a cast sends there.
-    Joined,
-    /// It is left out.
-    Skipped(Skipped),
+    /// A listener hears its groups there; a cast sends there. It may be in vain.
+    Joined(Option<Obstacle>),
+    /// It is left out, for good or until something changes ([`Unused::is_waiting`]).
+    Unused(Unused),
     /// It is tried and refused.
     Failing(Fault),
 }

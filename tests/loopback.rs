@@ -8,7 +8,7 @@ use std::time::Duration;
 use lan_peers::cast::{CastCounters, CastOptions};
 use lan_peers::engine::{Client, Notice, ObjectId, Opened};
 use lan_peers::listen::ListenOptions;
-use lan_peers::net::Selection;
+use lan_peers::net::{Selection, errno};
 
 /// Far more than anything here takes.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -171,7 +171,7 @@ fn a_port_that_is_taken_is_refused_and_leaves_the_engine_as_it_was() {
     let options = ListenOptions { port, selection: loopback(), ..ListenOptions::default() };
     let refused = host.client.listen(options.clone()).unwrap_err();
     let lan_peers::engine::OpenError::Refused(fault) = refused else { panic!("{refused:?}") };
-    assert_eq!((fault.syscall, fault.errno, fault.port), ("bind", libc::EADDRINUSE, Some(port)));
+    assert_eq!((fault.syscall, fault.errno, fault.port), ("bind", errno::EADDRINUSE, Some(port)));
     drop(taken);
     host.client.listen(options).unwrap();
 }

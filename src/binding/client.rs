@@ -176,6 +176,10 @@ impl Client {
         let taken = self.client.take();
         let mut flags = 0;
         let mut count = 0;
+        if taken.renamed {
+            *self.sources.borrow_mut() = Sources::default();
+            flags |= FLAG_SOURCES_RESET;
+        }
         (table[0], table[1]) = (0, 0);
         if let Some((id, batch, dropped)) = taken.messages {
             (table[0], table[1]) = (id.0, u32::try_from(dropped).unwrap_or(u32::MAX));

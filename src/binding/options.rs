@@ -13,7 +13,7 @@ use crate::cast::{self, CastCounters};
 use crate::engine::{self, mailbox};
 use crate::error;
 use crate::listen;
-use crate::net::{self, Destination, Family, Selection, Skipped};
+use crate::net::{self, Destination, Family, Selection, Unused};
 use crate::report;
 
 /// See `listen` in index.d.ts; everything has been validated.
@@ -65,8 +65,9 @@ pub struct Fault {
 /// Something that happened to an object.
 #[napi(object, object_from_js = false)]
 pub struct Notice {
+    /// 0 with 'interfaces': of every object.
     pub id: u32,
-    #[napi(ts_type = "'warning' | 'no-interface' | 'unresolved' | 'closed' | 'failed'")]
+    #[napi(ts_type = "'warning' | 'no-interface' | 'interfaces' | 'unresolved' | 'closed' | 'failed'")]
     pub kind: &'static str,
     /// Of a warning.
     pub fault: Option<Fault>,
@@ -102,10 +103,12 @@ pub struct InterfaceAddress {
 /// What is done with an interface in one family. 'usable' is said where no object is asked.
 #[napi(object, object_from_js = false)]
 pub struct Usage {
-    #[napi(ts_type = "'joined' | 'usable' | 'skipped' | 'failing'")]
+    #[napi(ts_type = "'joined' | 'usable' | 'skipped' | 'waiting' | 'failing'")]
     pub state: &'static str,
-    /// Of 'skipped'.
+    /// Of 'skipped' and 'waiting'; of 'joined', if it may be in vain.
     pub reason: Option<String>,
+    /// With a reason, if there is a cure.
+    pub hint: Option<String>,
     /// Of 'failing'.
     pub fault: Option<Fault>,
 }
@@ -228,6 +231,7 @@ impl From<engine::Notice> for Notice {
                 reason: Some(reason.to_string()),
                 ..of(id, "unresolved")
             },
+            engine::Notice::Interfaces(id) => of(id.unwrap_or(engine::ObjectId(0)), "interfaces"),
             engine::Notice::Closed(id) => of(id, "closed"),
             engine::Notice::EngineFailed(id, reason) => {
                 Self { reason: Some(reason.to_string()), ..of(id, "failed") }
@@ -265,9 +269,9 @@ impl InterfaceReport {
     /// What `selection` would make of an interface, as far as that depends on the interface alone.
     pub(super) fn of_selection(selection: &Selection, interface: &net::Interface) -> Self {
         let usage = |family| match selection.choose(interface, family) {
-            Ok(chosen) if chosen.multicast => Usage { state: "usable", reason: None, fault: None },
-            Ok(_) => report::Usage::Skipped(Skipped::LoopbackV6).into(),
-            Err(skipped) => report::Usage::Skipped(skipped).into(),
+            Ok(chosen) if chosen.multicast => Usage::of("usable"),
+            Ok(_) => Usage::unused("skipped", &Unused::LoopbackV6),
+            Err(unused) => Usage::unused("skipped", &unused),
         };
         Self::new(interface, usage(Family::V4), usage(Family::V6))
     }
@@ -290,12 +294,27 @@ impl InterfaceReport {
 
 impl From<report::Usage> for Usage {
     fn from(usage: report::Usage) -> Self {
-        let of = |state| Self { state, reason: None, fault: None };
         match usage {
-            report::Usage::Joined => of("joined"),
-            report::Usage::Skipped(skipped) => Self { reason: Some(skipped.to_string()), ..of("skipped") },
-            report::Usage::Failing(fault) => Self { fault: Some(fault.into()), ..of("failing") },
+            report::Usage::Joined(obstacle) => Self {
+                reason: obstacle.map(|obstacle| obstacle.to_string()),
+                hint: obstacle.map(|obstacle| obstacle.hint().to_owned()),
+                ..Self::of("joined")
+            },
+            report::Usage::Unused(unused) if unused.is_waiting() => Self::unused("waiting", &unused),
+            report::Usage::Unused(unused) => Self::unused("skipped", &unused),
+            report::Usage::Failing(fault) => Self { fault: Some(fault.into()), ..Self::of("failing") },
         }
+    }
+}
+
+impl Usage {
+    fn of(state: &'static str) -> Self {
+        Self { state, reason: None, hint: None, fault: None }
+    }
+
+    fn unused(state: &'static str, unused: &Unused) -> Self {
+        let (reason, hint) = (unused.to_string(), unused.hint().map(str::to_owned));
+        Self { reason: Some(reason), hint, ..Self::of(state) }
     }
 }
 

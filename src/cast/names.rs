@@ -99,6 +99,16 @@ impl Names {
         self.look_up_next();
     }
 
+    /// The network has changed: what failed may succeed now.
+    pub(super) fn retry(&mut self, now: Instant, timers: &mut Timers<Deadline>) {
+        for (id, name) in &self.names {
+            // One without a deadline is being looked up.
+            if name.failure.is_some() && timers.is_set(Deadline::Resolve(*id)) {
+                timers.set(Deadline::Resolve(*id), now);
+            }
+        }
+    }
+
     /// An answer has come. The addresses that were known stay while there are no others.
     pub(super) fn resolved(
         &mut self,
@@ -187,6 +197,20 @@ mod tests {
 
     fn known(names: &Names, id: NameId) -> Vec<String> {
         names.addresses(id).iter().map(|address| address.ip().to_string()).collect()
+    }
+
+    #[test]
+    fn what_failed_is_looked_up_at_once_when_the_network_has_changed() {
+        let (mut names, asked, mut timers) = names();
+        let start = Instant::now();
+        let [good, bad, asking] = ["good", "bad", "asking"].map(|name| names.hold(&name.into()));
+        names.resolved(good, addresses(&["10.0.0.1"]), start, &mut timers);
+        names.resolved(bad, Err("no network".into()), start, &mut timers);
+        names.retry(start, &mut timers);
+        assert_eq!(timers.take_due(start), Some((start, Deadline::Resolve(bad))));
+        assert_eq!(timers.take_due(start), None, "one is known, and {asking:?} is being looked up");
+        names.due(bad);
+        assert_eq!(asked.borrow().len(), 4);
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! The destinations that the routing table finds the way to.
 
 use std::collections::HashSet;
-use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use super::CastCounters;
@@ -9,13 +8,13 @@ use super::failure::Failure;
 use super::names::{NameId, Names};
 use super::sockets::Sockets;
 use crate::error::Fault;
-use crate::net::{Destination, Family, Host, Scope, SendOptions, socket_address};
+use crate::net::{Destination, Family, Host, Scope, SendOptions, errno, socket_address};
 
 /// A destination that the routing table finds the way to.
 pub(super) struct Route {
     host: RouteHost,
     port: u16,
-    failure: Failure,
+    pub(super) failure: Failure,
     /// It has been told that the name does not resolve.
     pub(super) unresolved: bool,
 }
@@ -54,7 +53,8 @@ impl Route {
     }
 
     /// Sends to every address of the host. It is a failure only if none could be sent to: a host with two
-    /// families is reached by either. Leaves out what is in `sent_to`, and adds to it. Gives the error that is to be told, if there is one.
+    /// families is reached by either. Leaves out what is in
+    /// `sent_to`, and adds to it. Says whether there is something to tell.
     pub(super) fn send(
         &mut self,
         sockets: &mut Sockets,
@@ -62,7 +62,7 @@ impl Route {
         payload: &[u8],
         counters: &CastCounters,
         sent_to: &mut HashSet<SocketAddr>,
-    ) -> Option<&Fault> {
+    ) -> bool {
         let mut reached = false;
         let mut failure = None;
         let mut send = |to: SocketAddr| {
@@ -80,8 +80,7 @@ impl Route {
             RouteHost::Linked(ip, scope) => match scope.index() {
                 Some(index) => send(socket_address((*ip).into(), self.port, index)),
                 None => {
-                    let error = io::Error::from_raw_os_error(libc::ENODEV);
-                    let fault = Fault::new("send", &error).at((*ip).into(), self.port);
+                    let fault = Fault::of("send", errno::ENODEV).at((*ip).into(), self.port);
                     let refused = Err(fault.on(scope.to_string().into()));
                     counters.count(&refused);
                     failure = refused.err();

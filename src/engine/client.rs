@@ -149,7 +149,10 @@ impl Client {
         for notice in &notices {
             match notice {
                 Notice::Closed(id) | Notice::EngineFailed(id, _) => self.forget(*id),
-                Notice::Warning(..) | Notice::NoInterface(..) | Notice::Unresolved(..) => {}
+                Notice::Warning(..)
+                | Notice::NoInterface(..)
+                | Notice::Interfaces(_)
+                | Notice::Unresolved(..) => {}
             }
         }
         notices

@@ -3,7 +3,7 @@
 //! The engine puts things in and rings; JavaScript comes and takes them out. The bell is silent while
 //! JavaScript is already on its way, so a flood costs one call a batch, not one a datagram.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,13 +12,19 @@ use super::{ListenerStats, ObjectId};
 use crate::error::Fault;
 use crate::net::{Interface, InterfaceIndex};
 
+/// How many names of interfaces that are gone are remembered.
+const GONE_NAMES: usize = 256;
+
 /// Something that happened to an object, beside the messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
     /// The system refused something.
     Warning(ObjectId, Fault),
-    /// No interface of this host is usable for the object; these there are.
+    /// None of the interfaces named for the object is there; these there are.
     NoInterface(ObjectId, Vec<Arc<str>>),
+    /// An interface of this host, or what the object does with it, has changed. Without an id it is of every
+    /// object.
+    Interfaces(Option<ObjectId>),
     /// A name that the object sends to does not resolve, for this reason.
     Unresolved(ObjectId, Arc<str>, Arc<str>),
     /// The object is closed and its sockets are free.
@@ -36,6 +42,8 @@ pub struct Taken {
     pub more: bool,
     /// Notices are waiting: ask for them.
     pub notices: bool,
+    /// What was made of [`Doorbell::interface_name`] before is not to be used any more.
+    pub renamed: bool,
 }
 
 /// See the module.
@@ -51,9 +59,22 @@ struct Waiting {
     /// Listeners with something in their mailbox, each once, served in turn.
     ready: VecDeque<ObjectId>,
     notices: Vec<Notice>,
+    /// Whose interfaces have changed; told once, however often they have.
+    changed: Changed,
     names: HashMap<InterfaceIndex, Arc<str>>,
     /// The bell has been rung and JavaScript has not been through everything since.
     rung: bool,
+    /// An interface that messages have come in on has another name than before.
+    renamed: bool,
+}
+
+/// Whose interfaces have changed.
+#[derive(Default)]
+enum Changed {
+    #[default]
+    Nobodys,
+    Of(HashSet<ObjectId>),
+    Everybodys,
 }
 
 /// A listener's part.
@@ -126,7 +147,13 @@ impl Doorbell {
     pub(crate) fn name_interfaces(&self, interfaces: &[Interface]) {
         let mut waiting = self.lock();
         for interface in interfaces {
-            waiting.names.insert(interface.index, Arc::clone(&interface.name));
+            let before = waiting.names.insert(interface.index, Arc::clone(&interface.name));
+            waiting.renamed |= before.is_some_and(|before| before != interface.name);
+        }
+        // Those of interfaces that are gone are kept for what has come in there, but not for ever.
+        if waiting.names.len() > interfaces.len() + GONE_NAMES {
+            let here = |index: &InterfaceIndex| interfaces.iter().any(|interface| interface.index == *index);
+            waiting.names.retain(|index, _| here(index));
         }
     }
 
@@ -182,6 +209,20 @@ impl Doorbell {
         self.ring(waiting);
     }
 
+    /// Tells that an interface, or what an object does with it, has changed: of one object, or of all.
+    pub(crate) fn interfaces_changed(&self, whose: Option<ObjectId>) {
+        let mut waiting = self.lock();
+        match (whose, &mut waiting.changed) {
+            (Some(_), Changed::Everybodys) => {}
+            (Some(id), Changed::Of(ids)) => {
+                ids.insert(id);
+            }
+            (Some(id), changed @ Changed::Nobodys) => *changed = Changed::Of([id].into()),
+            (None, changed) => *changed = Changed::Everybodys,
+        }
+        self.ring(waiting);
+    }
+
     /// Tells every object that the engine has failed.
     pub(super) fn fail(&self, reason: &Arc<str>) {
         let mut waiting = self.lock();
@@ -228,7 +269,8 @@ impl Doorbell {
         }
         let more = !waiting.ready.is_empty();
         waiting.rung = more;
-        Taken { messages, more, notices: !waiting.notices.is_empty() }
+        let notices = !waiting.notices.is_empty() || !matches!(waiting.changed, Changed::Nobodys);
+        Taken { messages, more, notices, renamed: std::mem::take(&mut waiting.renamed) }
     }
 
     /// Gives a batch back for its memory.
@@ -238,9 +280,16 @@ impl Doorbell {
         }
     }
 
-    /// Takes the notices, in the order of what happened.
+    /// Takes the notices, in the order of what happened; whose interfaces have changed is told last.
     pub(super) fn take_notices(&self) -> Vec<Notice> {
-        std::mem::take(&mut self.lock().notices)
+        let mut waiting = self.lock();
+        let mut notices = std::mem::take(&mut waiting.notices);
+        match std::mem::take(&mut waiting.changed) {
+            Changed::Nobodys => {}
+            Changed::Of(ids) => notices.extend(ids.into_iter().map(|id| Notice::Interfaces(Some(id)))),
+            Changed::Everybodys => notices.push(Notice::Interfaces(None)),
+        }
+        notices
     }
 
     fn ring(&self, mut waiting: MutexGuard<'_, Waiting>) {

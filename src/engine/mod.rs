@@ -7,11 +7,16 @@
 //!
 //! - [`client`]: a JavaScript environment's way to the engine, and the engine's beginning and end
 //! - [`run`]: the loop, the commands it takes
-//! - [`timers`], [`mailbox`], [`doorbell`]: deadlines, what waits for JavaScript, and how it is called
+//! - `network`: what is known of the interfaces
+//! - [`timers`], [`backoff`], [`chance`]: deadlines, and when to try again
+//! - [`mailbox`], [`doorbell`]: what waits for JavaScript, and how it is called
 
+pub mod backoff;
+pub mod chance;
 pub mod client;
 pub mod doorbell;
 pub mod mailbox;
+mod network;
 mod run;
 pub mod timers;
 

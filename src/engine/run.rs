@@ -8,12 +8,14 @@ use std::time::{Duration, Instant};
 
 use polling::Events;
 
+use super::backoff::Backoff;
+use super::network::{MONITOR, Network, Update};
 use super::timers::Timers;
-use super::{Doorbell, Notice, ObjectId, Opened};
+use super::{Doorbell, Notice, ObjectId, Opened, chance};
 use crate::cast::{CastOptions, Casting, LookUp, NameId, Resolved};
 use crate::error::Fault;
 use crate::listen::{ListenOptions, Listening, SocketId};
-use crate::net::{self, Family, Interface, Poll, SendOptions};
+use crate::net::{Poll, Selection, SendOptions};
 use crate::report::InterfaceReport;
 
 /// What the engine can be asked.
@@ -81,13 +83,23 @@ pub(crate) enum Deadline {
     Linger(SendOptions),
     /// A name is to be looked up again.
     Resolve(NameId),
+    /// A cast has long enough had nothing but loopback to send on.
+    Alone(ObjectId),
+    /// What an object could not open or join is to be tried again.
+    Retry(ObjectId),
+    /// What sends of a cast have failed is to be told.
+    Tell(ObjectId),
+    /// The interfaces are to be listed again.
+    List,
+    /// Memberships are to be told to the network again.
+    Refresh,
 }
 
 /// How many commands are obeyed, and how many deadlines are met, before the others get their turn.
 const TURN: usize = 64;
 
-/// How long a list of interfaces is believed.
-const INTERFACES_FRESH: Duration = Duration::from_secs(1);
+/// How long after the first news of a change the interfaces are listed: changes come in crowds.
+const SETTLE: Duration = Duration::from_millis(30);
 
 /// The engine's state: everything there is.
 pub(super) struct Engine {
@@ -96,8 +108,11 @@ pub(super) struct Engine {
     timers: Timers<Deadline>,
     listening: Listening,
     casting: Casting,
-    interfaces: Vec<Interface>,
-    interfaces_listed: Option<Instant>,
+    network: Network,
+    /// For a list of the interfaces that cannot be had.
+    retries: Backoff,
+    /// Why what is known of the interfaces may be out of date, as it was told last.
+    told: Option<i32>,
 }
 
 impl Engine {
@@ -107,8 +122,9 @@ impl Engine {
             listening: Listening::new(Arc::clone(&poll)),
             casting: Casting::new(look_up),
             timers: Timers::default(),
-            interfaces: Vec::new(),
-            interfaces_listed: None,
+            network: Network::new(&poll),
+            retries: Backoff::default(),
+            told: None,
             poll,
             commands,
         }
@@ -137,7 +153,13 @@ impl Engine {
             self.poll.wait(&mut events, &mut ready, timeout)?;
             let now = Instant::now();
             for &key in &ready {
-                self.listening.readable(key, now, self.casting.own(), &mut self.timers);
+                match key {
+                    MONITOR => self.network.read_monitor(),
+                    _ => self.listening.readable(key, now, self.casting.own(), &mut self.timers),
+                }
+            }
+            if self.network.is_outdated(now) {
+                self.timers.set_if_none(Deadline::List, now + SETTLE);
             }
         }
     }
@@ -146,50 +168,44 @@ impl Engine {
         let now = Instant::now();
         match command {
             Command::Listen { id, client, options, reply } => {
-                self.list_interfaces(now, id, &client);
-                self.warn_of_no_interface_to_listen_on(id, &client, &options);
-                let opened = self.listening.open(id, client, options, &self.interfaces, &mut self.timers);
+                self.prepare(id, &client, &options.selection, now);
+                let interfaces = self.network.interfaces();
+                let opened = self.listening.open(id, client, options, interfaces, now, &mut self.timers);
                 // The caller waits for this; if it is gone, its environment closes the object.
                 let _ = reply.send(opened.map(|port| Opened { id, port }));
             }
             Command::Join { id, group, reply } => {
-                if let Some(client) = self.listening.client(id) {
-                    self.list_interfaces(now, id, &client);
-                }
-                self.listening.join(id, group, &self.interfaces);
+                self.look(now);
+                self.listening.join(id, group, self.network.interfaces(), now, &mut self.timers);
                 // The caller waits for this.
                 let _ = reply.send(());
             }
             Command::Leave { id, group, reply } => {
-                self.listening.leave(id, group, &mut self.timers);
+                self.listening.leave(id, group, self.network.interfaces(), now, &mut self.timers);
                 let _ = reply.send(());
             }
             Command::Cast { id, client, options } => {
-                self.list_interfaces(now, id, &client);
-                let teller = Arc::clone(&client);
-                if !self.casting.open(id, client, options, &self.interfaces, now, &mut self.timers) {
-                    self.warn_of_no_interface(id, &teller);
-                }
+                self.prepare(id, &client, &options.selection, now);
+                let interfaces = self.network.interfaces();
+                self.casting.open(id, client, options, interfaces, now, &mut self.timers);
             }
             Command::Update { id, payload, interval } => {
                 self.casting.update(id, payload, interval, now, &mut self.timers);
             }
-            Command::Send { id } => self.casting.send(id),
+            Command::Send { id } => self.casting.send(id, now, &mut self.timers),
             Command::Report { id, reply } => {
-                if let Some(client) = self.listening.client(id).or_else(|| self.casting.client(id)) {
-                    self.interfaces_listed = None;
-                    self.list_interfaces(now, id, &client);
-                }
-                let listener = self.listening.report(id, &self.interfaces);
+                self.look(now);
+                let interfaces = self.network.interfaces();
+                let listener = self.listening.report(id, interfaces);
                 // The caller waits for this.
-                let _ = reply.send(listener.or_else(|| self.casting.report(id, &self.interfaces)));
+                let _ = reply.send(listener.or_else(|| self.casting.report(id, interfaces, now)));
             }
             Command::Resolved { name, answer } => {
                 self.casting.resolved(name, answer, now, &mut self.timers);
             }
             Command::Close { id } => {
-                let client = self.listening.close(id, &mut self.timers).or_else(|| self.close_cast(id, now));
-                if let Some(client) = client {
+                let listener = self.listening.close(id, &mut self.timers);
+                if let Some(client) = listener.or_else(|| self.casting.close(id, now, &mut self.timers)) {
                     client.notify(Notice::Closed(id));
                 }
             }
@@ -198,7 +214,7 @@ impl Engine {
                     self.listening.close(id, &mut self.timers);
                 }
                 for id in self.casting.opened_by(&client) {
-                    self.close_cast(id, now);
+                    self.casting.close(id, now, &mut self.timers);
                 }
                 // Nobody waiting for the reply is no fault of the closing.
                 let _ = reply.send(());
@@ -209,57 +225,138 @@ impl Engine {
         }
     }
 
-    fn close_cast(&mut self, id: ObjectId, now: Instant) -> Option<Arc<Doorbell>> {
-        // Only a listener can still hear what a closed cast has sent.
-        let linger = !self.listening.is_empty();
-        self.casting.close(id, now, linger, &mut self.timers)
-    }
-
     fn meet_deadlines(&mut self) {
         let now = Instant::now();
         for _ in 0..TURN {
-            match self.timers.take_due(now) {
-                Some((due, Deadline::Cast(id))) => self.casting.due(id, due, now, &mut self.timers),
-                Some((_, Deadline::Rest(socket))) => {
+            let Some((due, deadline)) = self.timers.take_due(now) else { break };
+            match deadline {
+                Deadline::Cast(id) => self.casting.due(id, due, now, &mut self.timers),
+                Deadline::Rest(socket) => {
                     self.listening.rested(socket, now, self.casting.own(), &mut self.timers);
                 }
-                Some((_, Deadline::Linger(options))) => self.casting.lingered(&options),
-                Some((_, Deadline::Resolve(name))) => self.casting.resolve(name),
-                None => break,
-            }
-        }
-    }
-
-    /// Lists the interfaces again if the last list is old. A failure is the object's to tell: it gets the
-    /// list as it was.
-    fn list_interfaces(&mut self, now: Instant, id: ObjectId, client: &Doorbell) {
-        let fresh = self.interfaces_listed.is_some_and(|at| now.duration_since(at) < INTERFACES_FRESH);
-        if !fresh {
-            match net::interfaces() {
-                Ok(interfaces) => {
-                    self.interfaces = interfaces;
-                    self.casting.note_addresses(&self.interfaces);
-                    self.interfaces_listed = Some(now);
+                Deadline::Linger(options) => self.casting.lingered(&options),
+                Deadline::Resolve(name) => self.casting.resolve(name),
+                Deadline::Retry(id) if self.casting.retry(id, now, &mut self.timers) => {}
+                Deadline::Alone(id) | Deadline::Retry(id) => {
+                    if self.follow(id, now) {
+                        self.tell_of_interfaces(id);
+                    }
                 }
-                Err(error) => client.notify(Notice::Warning(id, Fault::new("getifaddrs", &error))),
+                Deadline::Tell(id) => {
+                    self.look(now);
+                    self.casting.tell(id);
+                }
+                Deadline::List => self.list(now),
+                Deadline::Refresh => {
+                    for id in self.listening.refresh(now, &mut self.timers) {
+                        if self.follow(id, now) {
+                            self.tell_of_interfaces(id);
+                        }
+                    }
+                }
             }
         }
-        client.name_interfaces(&self.interfaces);
     }
 
-    fn warn_of_no_interface_to_listen_on(&self, id: ObjectId, client: &Doorbell, options: &ListenOptions) {
-        let usable = |family| {
-            let verdicts = options.selection.listening(&self.interfaces, family);
-            verdicts.iter().flatten().any(|chosen| chosen.multicast)
-        };
-        if !options.groups.iter().map(|group| Family::of(*group)).any(usable) {
-            self.warn_of_no_interface(id, client);
+    /// Gets ready for an object that is about to be opened.
+    fn prepare(&mut self, id: ObjectId, client: &Doorbell, selection: &Selection, now: Instant) {
+        self.look(now);
+        let interfaces = self.network.interfaces();
+        client.name_interfaces(interfaces);
+        if let Some(fault) = self.network.fault() {
+            client.notify(Notice::Warning(id, fault.clone()));
+        }
+        if selection.names_none_of(interfaces) {
+            // That may be meant, or a slip of the pen.
+            let names = interfaces.iter().map(|interface| Arc::clone(&interface.name)).collect();
+            client.notify(Notice::NoInterface(id, names));
         }
     }
 
-    /// Tells an object that it has no interface to use, which may be meant or a slip of the pen.
-    fn warn_of_no_interface(&self, id: ObjectId, client: &Doorbell) {
-        let names = self.interfaces.iter().map(|interface| Arc::clone(&interface.name)).collect();
-        client.notify(Notice::NoInterface(id, names));
+    /// Makes sure that what has happened to the interfaces by now is known.
+    fn look(&mut self, now: Instant) {
+        self.network.read_monitor();
+        if self.network.is_outdated(now) {
+            self.list(now);
+        }
+    }
+
+    /// Lists the interfaces, and has every object follow if they have changed.
+    fn list(&mut self, now: Instant) {
+        let update = self.network.list(now);
+        self.tell_of_blindness();
+        let Some(Update { changed, visibly, lost }) = update else {
+            self.timers.set(Deadline::List, now + self.retries.failed(chance::any()));
+            return;
+        };
+        self.retries.succeeded();
+        match self.network.outdated_at() {
+            Some(at) => self.timers.set(Deadline::List, at),
+            None => self.timers.cancel(Deadline::List),
+        }
+        let interfaces = self.network.interfaces();
+        self.casting.note_addresses(interfaces);
+        self.listening.note_addresses(interfaces);
+        self.casting.look_up_what_failed(now, &mut self.timers);
+        let mut concerned = self.listening.rejoin(|membership| lost.contains(membership.interface));
+        if changed {
+            concerned = self.ids();
+        } else {
+            // What failed may succeed now.
+            concerned.extend(self.listening.failing());
+            concerned.extend(self.casting.failing());
+        }
+        let mut clients: Vec<_> = self.ids().into_iter().filter_map(|id| self.client(id)).collect();
+        clients.sort_unstable_by_key(Arc::as_ptr);
+        clients.dedup_by_key(|client| Arc::as_ptr(client));
+        for client in &clients {
+            client.name_interfaces(interfaces);
+        }
+        for id in concerned {
+            // What everybody is told is not told each.
+            if self.follow(id, now) && !visibly {
+                self.tell_of_interfaces(id);
+            }
+        }
+        if visibly {
+            clients.iter().for_each(|client| client.interfaces_changed(None));
+        }
+    }
+
+    /// Brings what an object does in line with the interfaces. Says whether that has changed anything.
+    fn follow(&mut self, id: ObjectId, now: Instant) -> bool {
+        let Self { network, listening, casting, timers, .. } = self;
+        let interfaces = network.interfaces();
+        listening.follow(id, interfaces, now, timers) || casting.follow(id, interfaces, now, timers)
+    }
+
+    /// Tells an object that what it does with the interfaces has changed.
+    fn tell_of_interfaces(&self, id: ObjectId) {
+        if let Some(client) = self.client(id) {
+            client.interfaces_changed(Some(id));
+        }
+    }
+
+    /// Tells every object why what is known of the interfaces may be out of date, unless it has been told.
+    fn tell_of_blindness(&mut self) {
+        let fault = self.network.fault();
+        let told = std::mem::replace(&mut self.told, fault.map(|fault| fault.errno));
+        if let Some(fault) = fault.filter(|_| self.told != told) {
+            for id in self.ids() {
+                if let Some(client) = self.client(id) {
+                    client.notify(Notice::Warning(id, fault.clone()));
+                }
+            }
+        }
+    }
+
+    /// All objects.
+    fn ids(&self) -> Vec<ObjectId> {
+        self.listening.ids().chain(self.casting.ids()).collect()
+    }
+
+    /// Whose object it is.
+    fn client(&self, id: ObjectId) -> Option<Arc<Doorbell>> {
+        self.listening.client(id).or_else(|| self.casting.client(id))
     }
 }

@@ -28,6 +28,18 @@ impl<K: Copy + Eq + Hash + Ord> Timers<K> {
         self.order.insert((at, key));
     }
 
+    /// Whether `key` has a deadline.
+    pub fn is_set(&self, key: K) -> bool {
+        self.deadlines.contains_key(&key)
+    }
+
+    /// Sets the deadline of `key` unless it has one.
+    pub fn set_if_none(&mut self, key: K, at: Instant) {
+        if !self.is_set(key) {
+            self.set(key, at);
+        }
+    }
+
     /// Forgets the deadline of `key`, if it has one.
     pub fn cancel(&mut self, key: K) {
         if let Some(at) = self.deadlines.remove(&key) {

@@ -4,6 +4,8 @@ use std::io;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use super::port::{PortId, PortKey};
+use super::socket::Socket;
 use super::{Listener, Listening, Membership, SocketId};
 use crate::cast::Own;
 use crate::engine::mailbox::Source;
@@ -30,8 +32,8 @@ impl Listening {
     /// The poller says that a socket has something to read.
     pub(crate) fn readable(&mut self, key: usize, now: Instant, own: &Own, timers: &mut Timers<Deadline>) {
         let socket = SocketId(key);
-        let Some(shared) = self.sockets.get(&socket) else { return };
-        let rested = shared.emptied.map(|at| at + REST).filter(|at| *at > now);
+        let Some(read) = self.socket(socket) else { return };
+        let rested = read.emptied.map(|at| at + REST).filter(|at| *at > now);
         let read_at = match rested {
             Some(at) => Some(at),
             None => match self.read(socket, now, own) {
@@ -41,7 +43,7 @@ impl Listening {
         };
         // A socket that cannot be paused is read at every turn instead: dearer, and as right.
         if let Some(at) = read_at
-            && self.sockets.get(&socket).is_some_and(|shared| shared.socket.pause().is_ok())
+            && self.socket(socket).is_some_and(|read| read.socket.pause().is_ok())
         {
             timers.set(Deadline::Rest(socket), at);
         }
@@ -60,7 +62,7 @@ impl Listening {
             Left::More => timers.set(Deadline::Rest(socket), now + Duration::from_nanos(1)),
             Left::Emptied => timers.set(Deadline::Rest(socket), now + REST),
             Left::Nothing => {
-                let resumed = self.sockets.get(&socket).map(|shared| shared.socket.resume());
+                let resumed = self.socket(socket).map(|read| read.socket.resume());
                 if let Some(Err(_)) = resumed {
                     timers.set(Deadline::Rest(socket), now + REST);
                 }
@@ -68,39 +70,49 @@ impl Listening {
         }
     }
 
+    fn socket(&mut self, id: SocketId) -> Option<&mut Socket> {
+        self.ports.get_mut(&id.port())?.socket(id)
+    }
+
     /// Reads one batch and gives it to those it is for.
-    fn read(&mut self, socket: SocketId, now: Instant, own: &Own) -> Left {
-        let Some(shared) = self.sockets.get_mut(&socket) else { return Left::Nothing };
-        if let Err(error) = self.datagrams.receive(&*shared.socket) {
-            return self.read_failed(socket, now, &error);
+    fn read(&mut self, id: SocketId, now: Instant, own: &Own) -> Left {
+        let Some(shared) = self.ports.get_mut(&id.port()) else { return Left::Nothing };
+        let Some(socket) = shared.socket(id) else { return Left::Nothing };
+        if let Err(error) = self.datagrams.receive(&socket.socket) {
+            return self.read_failed(id, now, &error);
         }
-        shared.failing = None;
-        for id in &shared.listeners {
-            let Some(listener) = self.listeners.get(id) else { continue };
-            let messages = self.datagrams.iter().filter_map(|datagram| {
-                listener.source_if_wanted(socket, &datagram, own).map(|source| (source, datagram.payload))
+        socket.failing = None;
+        // Finding nothing ends the rest: what comes next goes straight through.
+        socket.emptied = (!self.datagrams.is_full() && !self.datagrams.is_empty()).then_some(now);
+        // Every socket of a port gets what is sent to everybody; once is enough.
+        let is_repeated =
+            |datagram: &Datagram<'_>| id.is_further() && self.broadcast.contains(&datagram.destination);
+        for listening in &shared.listeners {
+            let Some(listener) = self.listeners.get(listening) else { continue };
+            let datagrams = self.datagrams.iter().filter(|datagram| !is_repeated(datagram));
+            let messages = datagrams.filter_map(|datagram| {
+                let source = listener.source_if_wanted(id.port(), &datagram, own)?;
+                Some((source, datagram.payload))
             });
-            listener.client.deliver(*id, messages);
+            listener.client.deliver(*listening, messages);
         }
         if self.datagrams.is_full() {
-            shared.emptied = None;
             return Left::More;
         }
-        // Finding nothing ends the rest: what comes next goes straight through.
-        shared.emptied = (!self.datagrams.is_empty()).then_some(now);
         if shared.count_lost() {
-            self.tell_socket_stats(socket);
+            self.tell_socket_stats(id.port());
         }
         if self.datagrams.is_empty() { Left::Nothing } else { Left::Emptied }
     }
 
     /// Tells an error of reading once; the socket rests before it is tried again.
-    fn read_failed(&mut self, socket: SocketId, now: Instant, error: &io::Error) -> Left {
-        let Some(shared) = self.sockets.get_mut(&socket) else { return Left::Nothing };
-        shared.emptied = Some(now);
-        let key = shared.key();
-        let fault = Fault::new("recvmsg", error).at(key.hears.bound_to(), key.port);
-        if shared.failing.replace(fault.errno) != Some(fault.errno) {
+    fn read_failed(&mut self, id: SocketId, now: Instant, error: &io::Error) -> Left {
+        let Some(shared) = self.ports.get_mut(&id.port()) else { return Left::Nothing };
+        let PortKey { port, hears } = shared.key;
+        let Some(socket) = shared.socket(id) else { return Left::Nothing };
+        socket.emptied = Some(now);
+        let fault = Fault::new("recvmsg", error).at(hears.bound_to(), port);
+        if socket.failing.replace(fault.errno) != Some(fault.errno) {
             for id in &shared.listeners {
                 if let Some(listener) = self.listeners.get(id) {
                     listener.client.notify(Notice::Warning(*id, fault.clone()));
@@ -112,12 +124,12 @@ impl Listening {
 }
 
 impl Listener {
-    /// What to say of a datagram's origin, if this listener wants it from this socket.
-    fn source_if_wanted(&self, socket: SocketId, datagram: &Datagram<'_>, own: &Own) -> Option<Source> {
+    /// What to say of a datagram's origin, if this listener wants it from this port.
+    fn source_if_wanted(&self, port: PortId, datagram: &Datagram<'_>, own: &Own) -> Option<Source> {
         let &Datagram { source, destination, interface, .. } = datagram;
         let group = destination.is_multicast().then_some(destination);
         let for_us = match group {
-            Some(group) => self.memberships.contains(&(socket, Membership { group, interface })),
+            Some(group) => self.memberships.contains(&(port, Membership { group, interface })),
             None => self.direct && self.interfaces.contains(&(Family::of(destination), interface)),
         };
         // For groups the system has seen to it already.

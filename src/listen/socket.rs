@@ -1,124 +1,120 @@
-//! A listening socket and what its listeners share: memberships, buffer, what was lost.
+//! A listening socket of the system.
 
-use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::engine::ObjectId;
+use super::port::PortId;
 use crate::error::Fault;
-use crate::net::{Hears, InterfaceIndex, ListenSocket, Poll, Port, Registered};
+use crate::net::{Hears, InterfaceIndex, ListenSocket, Poll, Port, Registered, errno};
 
-/// Names a listening socket, to the poller, too.
+/// Names a listening socket, to the poller, too: the number of its port, and its own number there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct SocketId(pub(super) usize);
 
-/// Which sockets can be shared: those of one port that hear the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct SocketKey {
-    pub(super) port: u16,
-    pub(super) hears: Hears,
+/// More than a process can have open on one port.
+const SOCKETS: usize = 1 << 20;
+
+impl SocketId {
+    pub(super) fn new(port: PortId, number: usize) -> Self {
+        Self(port.0 * SOCKETS + number)
+    }
+
+    pub(super) fn port(self) -> PortId {
+        PortId(self.0 / SOCKETS)
+    }
+
+    /// Whether the port has another socket, which it had before this one.
+    pub(super) fn is_further(self) -> bool {
+        !self.0.is_multiple_of(SOCKETS)
+    }
 }
 
 /// A group on an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Membership {
+pub(crate) struct Membership {
     pub(super) group: IpAddr,
-    pub(super) interface: InterfaceIndex,
+    pub(crate) interface: InterfaceIndex,
 }
 
-/// A socket. A datagram is read once, however many listeners want it.
-pub(super) struct SharedSocket {
+/// A socket, with what is known of reading it.
+pub(super) struct Socket {
+    pub(super) id: SocketId,
     pub(super) socket: Registered<ListenSocket>,
-    pub(super) listeners: Vec<ObjectId>,
-    /// How many listeners want each membership.
-    memberships: HashMap<Membership, usize>,
-    /// The largest receive buffer asked for, and what the system reports to have granted, in bytes.
-    asked_buffer: usize,
-    granted_buffer: u64,
-    /// When the socket was last read, if that gave something and did not fill a batch.
+    memberships: usize,
+    /// It has as many memberships as the system allows.
+    is_full: bool,
+    /// When it was last read, if that gave something and did not fill a batch.
     pub(super) emptied: Option<Instant>,
-    /// The kernel's count of dropped datagrams, modulo 2^32, when last asked; and in full.
+    /// The kernel's count of dropped datagrams, modulo 2^32, when last asked.
     drops: u32,
-    lost: u64,
     /// The error of the last read, so that it is told once.
     pub(super) failing: Option<i32>,
 }
 
-impl SharedSocket {
+/// What became of an attempt to join.
+pub(super) enum Joined {
+    Yes,
+    /// Not here, but perhaps on another socket.
+    Full,
+    No(i32),
+}
+
+impl Socket {
     pub(super) fn bind(port: Port, hears: Hears, id: SocketId, poll: &Arc<Poll>) -> Result<Self, Fault> {
         let refused = |(syscall, error): (&'static str, io::Error)| {
             Fault::new(syscall, &error).at(hears.bound_to(), port.number())
         };
         let socket = ListenSocket::bind(port, hears).map_err(refused)?;
-        let granted = socket.receive_buffer().map_err(|error| refused(("getsockopt", error)))?;
-        let socket = poll.register(socket, id.0).map_err(|error| refused(("epoll_ctl", error)))?;
-        Ok(Self {
-            socket,
-            listeners: Vec::new(),
-            memberships: HashMap::new(),
-            asked_buffer: 0,
-            granted_buffer: granted as u64,
-            emptied: None,
-            drops: 0,
-            lost: 0,
-            failing: None,
-        })
+        let socket = poll.register(socket, id.0).map_err(|error| refused(("poll", error)))?;
+        Ok(Self { id, socket, memberships: 0, is_full: false, emptied: None, drops: 0, failing: None })
     }
 
-    pub(super) fn key(&self) -> SocketKey {
-        SocketKey { port: self.socket.port(), hears: self.socket.hears() }
-    }
-
-    /// One listener more wants a membership.
-    pub(super) fn join(&mut self, membership: Membership) -> io::Result<()> {
-        let users = self.memberships.get(&membership).copied().unwrap_or(0);
-        if users == 0 {
-            self.socket.join(membership.group, membership.interface)?;
+    pub(super) fn join(&mut self, Membership { group, interface }: Membership) -> Joined {
+        if self.is_full {
+            return Joined::Full;
         }
-        self.memberships.insert(membership, users + 1);
-        Ok(())
-    }
-
-    /// One listener less wants a membership.
-    pub(super) fn leave(&mut self, membership: Membership) {
-        let Some(users) = self.memberships.get_mut(&membership) else { return };
-        *users -= 1;
-        if *users == 0 {
-            self.memberships.remove(&membership);
-            // EADDRNOTAVAIL: the membership went with its interface, which is what is wanted.
-            let _ = self.socket.leave(membership.group, membership.interface);
+        let error = self.socket.join(group, interface).err();
+        match error.as_ref().map(errno::of) {
+            // EADDRINUSE: it has joined, on an interface that shares its address with this one, as those of
+            // virtual machines on macOS do.
+            None | Some(errno::EADDRINUSE) => {
+                self.memberships += 1;
+                Joined::Yes
+            }
+            // The kernel counts IPv4 memberships (`igmp_max_memberships`), and the memory of IPv6 ones.
+            Some(errno::ENOBUFS | errno::ENOMEM) if self.memberships > 0 => {
+                self.is_full = true;
+                Joined::Full
+            }
+            Some(errno) => Joined::No(errno),
         }
     }
 
-    /// Makes the receive buffer as large as the neediest listener asks; says whether it was not before.
-    pub(super) fn enlarge_buffer(&mut self, bytes: usize) -> io::Result<bool> {
-        let enlarge = bytes > self.asked_buffer;
-        if enlarge {
-            self.socket.set_receive_buffer(bytes)?;
-            self.asked_buffer = bytes;
-            self.granted_buffer = self.socket.receive_buffer()? as u64;
-        }
-        Ok(enlarge)
+    pub(super) fn leave(&mut self, Membership { group, interface }: Membership) {
+        // EADDRNOTAVAIL: the membership went with its interface, which is what is wanted.
+        let _ = self.socket.leave(group, interface);
+        self.memberships -= 1;
+        self.is_full = false;
     }
 
-    pub(super) fn granted_buffer(&self) -> u64 {
-        self.granted_buffer
+    /// Leaves and joins again at once, and says whether it could. Switches hear of the joining alone: the kernel
+    /// takes back what it was about to say of the leaving.
+    pub(super) fn rejoin(&mut self, membership: Membership) -> bool {
+        self.leave(membership);
+        matches!(self.join(membership), Joined::Yes)
     }
 
-    /// Asks the kernel how many datagrams it has dropped here, and says whether there are more than before.
-    /// Where it does not tell, none are counted.
-    pub(super) fn count_lost(&mut self) -> bool {
-        let Ok(drops) = self.socket.drops() else { return false };
-        let more = drops.wrapping_sub(self.drops);
-        self.drops = drops;
-        self.lost += u64::from(more);
-        more > 0
+    /// Whether it is not needed: another hears what is sent straight to this host, and it has joined nothing.
+    pub(super) fn is_idle(&self) -> bool {
+        self.id.is_further() && self.memberships == 0
     }
 
-    /// How many datagrams the kernel had dropped here when last asked.
-    pub(super) fn lost(&self) -> u64 {
-        self.lost
+    /// Asks the kernel how many datagrams it has dropped here since it was last asked. Where it does not tell,
+    /// none are counted.
+    pub(super) fn count_lost(&mut self) -> u64 {
+        let Ok(drops) = self.socket.drops() else { return 0 };
+        u64::from(drops.wrapping_sub(std::mem::replace(&mut self.drops, drops)))
     }
 }

@@ -1,5 +1,6 @@
 //! The interfaces of this host.
 
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use super::Family;
 pub struct InterfaceIndex(pub u32);
 
 /// One interface as the system describes it at the time of asking.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interface {
     /// See [`InterfaceIndex`].
     pub index: InterfaceIndex,
@@ -42,7 +43,8 @@ pub struct InterfaceAddress {
     pub fitness: Fitness,
 }
 
-/// How fit an address is to be sent from, the fittest first. IPv4 addresses are all alike.
+/// How fit an address is to be sent from, the fittest first. IPv4 addresses are all alike, but on Windows, which looks
+/// for duplicates of these, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fitness {
     /// It stays.
@@ -55,7 +57,28 @@ pub enum Fitness {
     Unusable,
 }
 
+/// What is known to have become of the interfaces since they were last listed.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// Something changed: the list is old.
+    pub any: bool,
+    /// These are gone. One that is listed all the same is another one with the same index.
+    pub removed: HashSet<InterfaceIndex>,
+    /// Something went unnoticed: any may be gone.
+    pub missed: bool,
+}
+
 impl Interface {
+    /// Whether nobody could tell it from `other`: all is the same but, perhaps, how fit its addresses are.
+    pub fn looks_like(&self, other: &Self) -> bool {
+        let plainly = |interface: &Self| {
+            let plain =
+                |address: &InterfaceAddress| InterfaceAddress { fitness: Fitness::Lasting, ..*address };
+            Self { addresses: interface.addresses.iter().map(plain).collect(), ..interface.clone() }
+        };
+        plainly(self) == plainly(other)
+    }
+
     /// The addresses of one family, in the system's order.
     pub fn addresses_of(&self, family: Family) -> impl Iterator<Item = InterfaceAddress> + '_ {
         self.addresses.iter().copied().filter(move |address| Family::of(address.ip) == family)

@@ -2,10 +2,10 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::os::fd::{AsFd, BorrowedFd};
 
-use socket2::{InterfaceIndexOrAddress, Protocol, Socket, Type};
+use socket2::{Protocol, Socket, Type};
 
+use super::poll::Watched;
 use super::{Family, InterfaceIndex, imp};
 
 /// What a listening socket hears on its port.
@@ -38,10 +38,6 @@ impl Port {
             Self::Named(port) | Self::Free(port) => port,
         }
     }
-
-    fn is_named(self) -> bool {
-        matches!(self, Self::Named(_))
-    }
 }
 
 /// A non-blocking socket that shares its port with other programs and hears exactly the (group, interface)
@@ -51,6 +47,9 @@ impl Port {
 /// IPV6_RECVPKTINFO for the arrival interface and destination; IP_MULTICAST_ALL or IPV6_MULTICAST_ALL off,
 /// or Linux would deliver the groups that other programs joined, see ip(7); IPV6_V6ONLY, so that an IPv4
 /// socket has the same port beside it.
+///
+/// On Windows SO_REUSEADDR stands for both, and goes further: the socket gets a named port from a program that
+/// does not share it, unless that has it for itself (SO_EXCLUSIVEADDRUSE), which is EACCES.
 pub struct ListenSocket {
     socket: Socket,
     hears: Hears,
@@ -66,12 +65,13 @@ impl Hears {
         }
     }
 
-    /// The address it is bound to. Bound to the group, a socket takes none of the unicast that is for those that are bound to every
-    /// address: of several sockets on a port the system gives it to one.
+    /// The address it is bound to. Bound to the group, a socket takes none of the unicast that is for those that
+    /// are bound to every address: of several sockets on a port the system gives it to one. Windows binds to no
+    /// group, and may give it to this one.
     pub fn bound_to(self) -> IpAddr {
         match self {
             Self::Groups(family) => family.unspecified(),
-            Self::Source { group, .. } => group.into(),
+            Self::Source { group, .. } => imp::address_for(group),
         }
     }
 }
@@ -92,26 +92,16 @@ impl ListenSocket {
             .set_nonblocking(true)
             .and_then(|()| imp::prepare_listening(&socket, family))
             .map_err(|error| ("setsockopt", error))?;
-        let share = || {
-            socket
-                .set_reuse_address(true)
-                .and_then(|()| socket.set_reuse_port(true))
-                .map_err(|error| ("setsockopt", error))
-        };
-        // A socket that already shares may be given somebody else's shared port as a free one.
-        if port.is_named() {
-            share()?;
+        let address = SocketAddr::new(hears.bound_to(), port.number()).into();
+        match port {
+            Port::Named(_) => {
+                imp::share_port(&socket).map_err(|error| ("setsockopt", error))?;
+                socket.bind(&address).map_err(|error| ("bind", error))?;
+            }
+            Port::Free(_) => imp::bind_free(&socket, &address)?,
         }
-        let bind = || -> io::Result<u16> {
-            socket.bind(&SocketAddr::new(hears.bound_to(), port.number()).into())?;
-            let bound = socket.local_addr()?.as_socket().map(|address| address.port());
-            bound.ok_or_else(|| io::Error::from(io::ErrorKind::Unsupported))
-        };
-        let bound = bind().map_err(|error| ("bind", error))?;
-        if !port.is_named() {
-            share()?;
-        }
-        Ok(Self { socket, hears, port: bound })
+        let port = local_port(&socket).map_err(|error| ("getsockname", error))?;
+        Ok(Self { socket, hears, port })
     }
 
     /// The port it is bound to.
@@ -128,14 +118,13 @@ impl ListenSocket {
     ///
     /// # Errors
     /// EADDRINUSE if already joined; ENODEV for an unknown interface; ENOBUFS beyond
-    /// `net.ipv4.igmp_max_memberships` (20) IPv4 memberships of one socket.
+    /// `net.ipv4.igmp_max_memberships` (20) IPv4 memberships of one socket on Linux, 4,095 on macOS.
     pub fn join(&self, group: IpAddr, interface: InterfaceIndex) -> io::Result<()> {
         match (group, self.hears) {
             (IpAddr::V4(group), Hears::Source { source, .. }) => {
                 imp::join_source(&self.socket, group, source, interface)
             }
-            (IpAddr::V4(group), _) => self.socket.join_multicast_v4_n(&group, &by_index(interface)),
-            (IpAddr::V6(group), _) => self.socket.join_multicast_v6(&group, interface.0),
+            _ => imp::join(&self.socket, group, interface),
         }
     }
 
@@ -145,8 +134,7 @@ impl ListenSocket {
             (IpAddr::V4(group), Hears::Source { source, .. }) => {
                 imp::leave_source(&self.socket, group, source, interface)
             }
-            (IpAddr::V4(group), _) => self.socket.leave_multicast_v4_n(&group, &by_index(interface)),
-            (IpAddr::V6(group), _) => self.socket.leave_multicast_v6(&group, interface.0),
+            _ => imp::leave(&self.socket, group, interface),
         }
     }
 
@@ -163,17 +151,22 @@ impl ListenSocket {
     }
 
     /// How many datagrams the kernel has dropped for want of room in this socket, modulo 2^32.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::Unsupported`] where it does not count them: on macOS and Windows.
     pub fn drops(&self) -> io::Result<u32> {
         imp::drops(&self.socket)
     }
 }
 
-fn by_index(interface: InterfaceIndex) -> InterfaceIndexOrAddress {
-    InterfaceIndexOrAddress::Index(interface.0)
+impl Watched for ListenSocket {
+    fn socket(&self) -> &Socket {
+        &self.socket
+    }
 }
 
-impl AsFd for ListenSocket {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
-    }
+/// The port that a bound socket has.
+pub(super) fn local_port(socket: &Socket) -> io::Result<u16> {
+    let address = socket.local_addr()?.as_socket();
+    address.map(|address| address.port()).ok_or_else(|| io::ErrorKind::Unsupported.into())
 }

@@ -1,31 +1,40 @@
 //! The network's edge: interfaces, sockets, the poller. The only place with code per operating system.
 //!
-//! `imp` holds what differs between systems behind one vocabulary; everything else here is the same
-//! everywhere. Sockets are non-blocking, and every call returns the system's error untouched.
+//! `imp` holds what differs between systems behind one vocabulary, of which `unix` holds what Linux and macOS say
+//! the same; everything else here is the same everywhere. Sockets are non-blocking, and every call returns the
+//! system's error untouched.
 
 mod destination;
 mod family;
 mod interface;
 mod listen_socket;
+mod pattern;
 mod poll;
 mod selection;
 mod send_socket;
 
-#[cfg(target_os = "linux")]
-#[path = "linux/mod.rs"]
+#[cfg(any(target_os = "macos", windows))]
+mod one_by_one;
+#[cfg(unix)]
+mod unix;
+
+#[cfg_attr(target_os = "linux", path = "linux/mod.rs")]
+#[cfg_attr(target_os = "macos", path = "macos/mod.rs")]
+#[cfg_attr(windows, path = "windows/mod.rs")]
 mod imp;
 
-#[cfg(not(target_os = "linux"))]
-compile_error!("lan-peers supports Linux so far");
+#[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
+compile_error!("lan-peers supports Linux, macOS and Windows so far");
 
 pub(crate) use destination::is_unicast;
 pub use destination::{Destination, Host, Scope};
 pub use family::Family;
-pub use imp::{Datagrams, interface_index, interfaces};
-pub use interface::{Fitness, Interface, InterfaceAddress, InterfaceIndex};
+pub use imp::{Datagrams, Monitor, errno, interface_index, interfaces, suspended};
+pub use interface::{Changes, Fitness, Interface, InterfaceAddress, InterfaceIndex};
 pub use listen_socket::{Hears, ListenSocket, Port};
-pub use poll::{Poll, Registered};
-pub use selection::{BadPattern, Chosen, Selection, Skipped};
+pub use pattern::BadPattern;
+pub use poll::{Poll, Registered, Watched};
+pub use selection::{Chosen, Obstacle, Selection, Unused};
 pub use send_socket::{SendOptions, SendSocket};
 
 use std::io;
@@ -33,6 +42,13 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, ToSocketAddrs};
 
 /// The largest payload of a UDP datagram over IPv4 in bytes: 65,535 less 20 of IP and 8 of UDP header.
 pub const MAX_PAYLOAD: usize = 65_507;
+
+/// The most datagrams that one call reads, so that a flood at one socket leaves the others their turn.
+const BATCH: usize = 64;
+
+/// Room for a datagram in bytes: more than the largest UDP payload, so nothing is ever cut. Pages that no datagram
+/// reaches cost nothing: the memory is zeroed by the kernel at first touch.
+const SLOT: usize = 65_536;
 
 /// A datagram as it lies in the receive buffer.
 #[derive(Clone, Copy, Debug)]

@@ -5,13 +5,14 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use polling::{AsSource, Event, Events, PollMode, Poller};
+use polling::{Event, Events, PollMode, Poller};
+use socket2::Socket;
 
 /// Waits for sockets, for a notice from another thread, and for the time, on one thread.
 ///
 /// Level-triggered: a socket that still holds datagrams is reported again.
 pub struct Poll {
-    poller: Poller,
+    pub(super) poller: Poller,
 }
 
 impl Poll {
@@ -45,37 +46,46 @@ impl Poll {
     }
 
     /// Hands `source` to the poller until the returned guard is dropped.
-    pub fn register<S>(self: &Arc<Self>, source: S, key: usize) -> io::Result<Registered<S>>
-    where
-        S: AsSource,
-    {
+    pub fn register<S: Watched>(self: &Arc<Self>, source: S, key: usize) -> io::Result<Registered<S>> {
         // SAFETY: a source must be deleted from the poller before it is closed. `Registered` owns the
         // source and deletes it in `drop`, before its field `source` is dropped.
-        unsafe { self.poller.add_with_mode(&source.source(), Event::readable(key), PollMode::Level)? };
+        unsafe { self.poller.add_with_mode(source.socket(), Event::readable(key), PollMode::Level)? };
         Ok(Registered { source, poll: Arc::clone(self), key })
     }
 }
 
+/// What a poller can watch.
+pub trait Watched {
+    /// The socket that is watched: the same one, as long as this lives.
+    fn socket(&self) -> &Socket;
+}
+
+impl Watched for Socket {
+    fn socket(&self) -> &Socket {
+        self
+    }
+}
+
 /// A source that the poller watches for as long as this lives.
-pub struct Registered<S: AsSource> {
+pub struct Registered<S: Watched> {
     source: S,
     poll: Arc<Poll>,
     key: usize,
 }
 
-impl<S: AsSource> Registered<S> {
+impl<S: Watched> Registered<S> {
     /// Stops reporting the source as readable.
     pub fn pause(&self) -> io::Result<()> {
-        self.poll.poller.modify_with_mode(&self.source, Event::none(self.key), PollMode::Level)
+        self.poll.poller.modify_with_mode(self.source.socket(), Event::none(self.key), PollMode::Level)
     }
 
     /// Reports the source as readable again.
     pub fn resume(&self) -> io::Result<()> {
-        self.poll.poller.modify_with_mode(&self.source, Event::readable(self.key), PollMode::Level)
+        self.poll.poller.modify_with_mode(self.source.socket(), Event::readable(self.key), PollMode::Level)
     }
 }
 
-impl<S: AsSource> Deref for Registered<S> {
+impl<S: Watched> Deref for Registered<S> {
     type Target = S;
 
     fn deref(&self) -> &S {
@@ -83,9 +93,9 @@ impl<S: AsSource> Deref for Registered<S> {
     }
 }
 
-impl<S: AsSource> Drop for Registered<S> {
+impl<S: Watched> Drop for Registered<S> {
     fn drop(&mut self) {
         // Fails only if the source is not registered, which is what is wanted here.
-        let _ = self.poll.poller.delete(&self.source);
+        let _ = self.poll.poller.delete(self.source.socket());
     }
 }

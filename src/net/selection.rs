@@ -2,10 +2,10 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
-use std::str::FromStr;
 use std::sync::Arc;
 
-use super::{Family, Fitness, Interface, InterfaceAddress, InterfaceIndex};
+use super::pattern::Pattern;
+use super::{BadPattern, Family, Fitness, Interface, InterfaceAddress, InterfaceIndex};
 
 /// The parsed `interfaces` option: what to use and what to leave out.
 ///
@@ -28,13 +28,24 @@ pub struct Chosen {
     pub loopback: bool,
     /// Whether it delivers multicast of the family.
     pub multicast: bool,
+    /// What about it may be in the way, though it is used.
+    pub obstacle: Option<Obstacle>,
     /// Its addresses of the family that may be used; at least one.
     addresses: Vec<InterfaceAddress>,
 }
 
+/// What mostly keeps multicast from getting through, though the system may not say so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// It has no carrier: what is sent goes nowhere.
+    NoCarrier,
+    /// It has exactly one other end.
+    PointToPoint,
+}
+
 /// Why an interface is not used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Skipped {
+pub enum Unused {
     /// By this pattern, with its `!`.
     Excluded(Arc<str>),
     /// Others are named.
@@ -53,56 +64,80 @@ pub enum Skipped {
     NoAddress,
     /// Sending on loopback reaches nobody that the others do not reach.
     OthersAreUsable,
+    /// Another interface may still come up.
+    OthersMayCome,
     /// No system delivers IPv6 multicast there, or not reliably.
     LoopbackV6,
     /// The object has no group of this family.
     NoGroup(Family),
-    /// It was not there, or not usable, when the object looked.
-    NotThen,
+    /// What is sent there is for nobody: a broadcast on loopback, or what may neither leave the host nor be heard on it.
+    Nobody,
 }
 
-impl fmt::Display for Skipped {
+impl Unused {
+    /// Whether it is used as soon as that is over: nothing but time, or a change of the interface, is missing.
+    pub fn is_waiting(&self) -> bool {
+        matches!(self, Self::Down | Self::NoCarrier | Self::NoAddress | Self::OthersMayCome)
+    }
+
+    /// The cure, in a sentence, where there is one that is not plain from the reason.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::NoCarrier => Some(Obstacle::NoCarrier.hint()),
+            Self::PointToPoint => Some(
+                "It has one other end, as most VPNs have, and few of those carry multicast; to try, name it in \
+                 options.interfaces.",
+            ),
+            Self::NoMulticast => Some("To try it all the same, name it in options.interfaces."),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoCarrier => "no carrier",
+            Self::PointToPoint => "point-to-point",
+        })
+    }
+}
+
+impl Obstacle {
+    /// The cure, in a sentence.
+    pub fn hint(self) -> &'static str {
+        match self {
+            Self::NoCarrier => {
+                "The interface has no carrier: plug the cable in, or join the Wi-Fi; it is used once it has one."
+            }
+            Self::PointToPoint => {
+                "The interface has one other end, as most VPNs have, and few of those carry multicast: use \
+                 options.to with the addresses of the others."
+            }
+        }
+    }
+}
+
+impl fmt::Display for Unused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Excluded(pattern) => write!(f, "excluded by {pattern}"),
             Self::NotNamed => f.write_str("not named in interfaces"),
             Self::OtherFamilyNamed(family) => write!(f, "no {family} address of it is named in interfaces"),
             Self::Down => f.write_str("down"),
-            Self::NoCarrier => f.write_str("no carrier"),
+            Self::NoCarrier => Obstacle::NoCarrier.fmt(f),
             Self::NoMulticast => f.write_str("not capable of multicast"),
-            Self::PointToPoint => f.write_str("point-to-point"),
+            Self::PointToPoint => Obstacle::PointToPoint.fmt(f),
             Self::NoAddress => f.write_str("no address yet"),
-            Self::OthersAreUsable => f.write_str("loopback is sent on only when nothing else is usable"),
+            Self::OthersAreUsable => f.write_str("loopback is sent on only while nothing else is usable"),
+            Self::OthersMayCome => {
+                f.write_str("loopback is sent on once nothing else has been usable for 2 s")
+            }
             Self::LoopbackV6 => f.write_str("loopback carries no IPv6 multicast"),
             Self::NoGroup(family) => write!(f, "no {family} group"),
-            Self::NotThen => f.write_str("not usable when this was opened"),
+            Self::Nobody => f.write_str("nobody to send to"),
         }
     }
-}
-
-/// A pattern that means nothing, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BadPattern {
-    /// The pattern as it was given.
-    pub pattern: String,
-    /// What is wrong with it.
-    pub reason: &'static str,
-}
-
-impl fmt::Display for BadPattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: '{}'", self.reason, self.pattern)
-    }
-}
-
-impl std::error::Error for BadPattern {}
-
-#[derive(Clone, Debug)]
-enum Pattern {
-    /// A name in which `*` stands for any run of characters.
-    Name(String),
-    /// An address, or a network when the prefix is shorter than the address.
-    Network(IpAddr, u8),
 }
 
 impl Selection {
@@ -121,21 +156,41 @@ impl Selection {
         Ok(selection)
     }
 
+    /// Whether nothing is named, so that the choice is automatic.
+    pub fn is_automatic(&self) -> bool {
+        self.include.is_empty()
+    }
+
+    /// Whether some are named and none of them is there.
+    pub fn names_none_of(&self, interfaces: &[Interface]) -> bool {
+        let named = |interface| self.include.iter().any(|pattern| pattern.matches(interface));
+        !self.is_automatic() && !interfaces.iter().any(named)
+    }
+
     /// For each interface whether it is listened on, or why not.
-    pub fn listening(&self, interfaces: &[Interface], family: Family) -> Vec<Result<Chosen, Skipped>> {
+    pub fn listening(&self, interfaces: &[Interface], family: Family) -> Vec<Result<Chosen, Unused>> {
         interfaces.iter().map(|interface| self.choose(interface, family)).collect()
     }
 
     /// For each interface whether it is sent on, or why not: as for listening, but loopback only when it was
-    /// named or nothing else is usable, and for IPv6 never.
-    pub fn sending(&self, interfaces: &[Interface], family: Family) -> Vec<Result<Chosen, Skipped>> {
+    /// named or nothing else is usable, and for IPv6 never; and nothing without an address that the system lets
+    /// be sent from, as an IPv6 one is not until it is known that nobody else has it (RFC 4862 5.4).
+    pub fn sending(&self, interfaces: &[Interface], family: Family) -> Vec<Result<Chosen, Unused>> {
         let mut verdicts = self.listening(interfaces, family);
+        for verdict in &mut verdicts {
+            if let Ok(chosen) = verdict {
+                chosen.addresses.retain(|address| address.fitness != Fitness::Unusable);
+                if chosen.addresses.is_empty() {
+                    *verdict = Err(Unused::NoAddress);
+                }
+            }
+        }
         let others = verdicts.iter().flatten().any(|chosen| !chosen.loopback);
         for verdict in &mut verdicts {
             match verdict {
-                Ok(chosen) if !chosen.multicast => *verdict = Err(Skipped::LoopbackV6),
-                Ok(chosen) if chosen.loopback && others && self.include.is_empty() => {
-                    *verdict = Err(Skipped::OthersAreUsable);
+                Ok(chosen) if !chosen.multicast => *verdict = Err(Unused::LoopbackV6),
+                Ok(chosen) if chosen.loopback && others && self.is_automatic() => {
+                    *verdict = Err(Unused::OthersAreUsable);
                 }
                 _ => {}
             }
@@ -145,39 +200,45 @@ impl Selection {
 
     /// Whether an interface is listened on, or why not. One that delivers no multicast still delivers what is
     /// sent straight to this host.
-    pub fn choose(&self, interface: &Interface, family: Family) -> Result<Chosen, Skipped> {
+    pub fn choose(&self, interface: &Interface, family: Family) -> Result<Chosen, Unused> {
         if let Some(pattern) = self.exclude.iter().find(|pattern| pattern.matches(interface)) {
-            return Err(Skipped::Excluded(format!("!{pattern}").into()));
+            return Err(Unused::Excluded(format!("!{pattern}").into()));
         }
-        let named = !self.include.is_empty();
+        let named = !self.is_automatic();
         if named && !self.include.iter().any(|pattern| pattern.matches(interface)) {
-            return Err(Skipped::NotNamed);
+            return Err(Unused::NotNamed);
+        }
+        let automatic = !named && !interface.loopback;
+        if automatic && interface.point_to_point {
+            return Err(Unused::PointToPoint);
+        }
+        if automatic && !interface.multicast {
+            return Err(Unused::NoMulticast);
         }
         if !interface.up {
-            return Err(Skipped::Down);
+            return Err(Unused::Down);
         }
-        if !named && !interface.loopback {
-            if interface.point_to_point {
-                return Err(Skipped::PointToPoint);
-            }
-            if !interface.multicast {
-                return Err(Skipped::NoMulticast);
-            }
-            if !interface.running {
-                return Err(Skipped::NoCarrier);
-            }
+        if automatic && !interface.running {
+            return Err(Unused::NoCarrier);
         }
         let all: Vec<_> = interface.addresses_of(family).collect();
         if all.is_empty() {
-            return Err(Skipped::NoAddress);
+            return Err(Unused::NoAddress);
         }
         let addresses = if named { self.named_addresses(interface, all) } else { all };
         if addresses.is_empty() {
-            return Err(Skipped::OtherFamilyNamed(family));
+            return Err(Unused::OtherFamilyNamed(family));
         }
         let &Interface { index, ref name, loopback, .. } = interface;
         let multicast = !loopback || family == Family::V4;
-        Ok(Chosen { index, name: Arc::clone(name), loopback, multicast, addresses })
+        let obstacle = if loopback {
+            None
+        } else if !interface.running {
+            Some(Obstacle::NoCarrier)
+        } else {
+            interface.point_to_point.then_some(Obstacle::PointToPoint)
+        };
+        Ok(Chosen { index, name: Arc::clone(name), loopback, multicast, obstacle, addresses })
     }
 
     /// Of some addresses of an interface those that the first pattern for them names: all, if it is a name.
@@ -215,97 +276,6 @@ impl Chosen {
 /// Whether an IPv6 group is of the interface or of the link: scope 1 or 2 of RFC 4291 2.7.
 fn is_within_link(group: Ipv6Addr) -> bool {
     matches!(group.octets()[1] & 0x0f, 1 | 2)
-}
-
-impl fmt::Display for Pattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Name(name) => f.write_str(name),
-            Self::Network(ip, prefix) if *prefix == if ip.is_ipv4() { 32 } else { 128 } => ip.fmt(f),
-            Self::Network(ip, prefix) => write!(f, "{ip}/{prefix}"),
-        }
-    }
-}
-
-impl Pattern {
-    fn parse(text: &str) -> Result<Self, &'static str> {
-        if text.is_empty() {
-            return Err("a pattern may not be empty");
-        }
-        if let Some((address, prefix)) = text.split_once('/') {
-            let ip = IpAddr::from_str(address).map_err(|_| "a CIDR needs an address before the '/'")?;
-            let most = if ip.is_ipv4() { 32 } else { 128 };
-            let digits = !prefix.is_empty() && prefix.bytes().all(|byte| byte.is_ascii_digit());
-            return match prefix.parse::<u8>() {
-                Ok(bits) if digits && bits <= most => Ok(Self::Network(ip, bits)),
-                _ if most == 32 => Err("an IPv4 CIDR ends in a prefix length from 0 to 32"),
-                _ => Err("an IPv6 CIDR ends in a prefix length from 0 to 128"),
-            };
-        }
-        match IpAddr::from_str(text) {
-            Ok(ip) => Ok(Self::Network(ip, if ip.is_ipv4() { 32 } else { 128 })),
-            // A name never looks like an address that almost is one.
-            Err(_) if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') => {
-                Err("neither an interface name nor an address")
-            }
-            Err(_) if text.split_once('%').is_some_and(|(ip, _)| Ipv6Addr::from_str(ip).is_ok()) => {
-                Err("an address has no '%' here; the interface can be named itself")
-            }
-            Err(_) if text.contains('!') => Err("'!' excludes only in front of a pattern, once"),
-            Err(_) => Ok(Self::Name(text.to_owned())),
-        }
-    }
-
-    fn matches(&self, interface: &Interface) -> bool {
-        match self {
-            Self::Name(glob) => glob_matches(glob.as_bytes(), interface.name.as_bytes()),
-            Self::Network(..) => interface.addresses.iter().any(|address| self.covers(address.ip)),
-        }
-    }
-
-    fn covers(&self, ip: IpAddr) -> bool {
-        match (self, ip) {
-            (Self::Network(IpAddr::V4(network), bits), IpAddr::V4(ip)) => {
-                same_prefix(u128::from(network.to_bits()) << 96, u128::from(ip.to_bits()) << 96, *bits)
-            }
-            (Self::Network(IpAddr::V6(network), bits), IpAddr::V6(ip)) => {
-                same_prefix(network.to_bits(), ip.to_bits(), *bits)
-            }
-            _ => false,
-        }
-    }
-}
-
-fn same_prefix(a: u128, b: u128, bits: u8) -> bool {
-    // Shifting by the whole width is not defined; a prefix of 0 covers everything.
-    bits == 0 || (a ^ b) >> (128 - u32::from(bits)) == 0
-}
-
-/// `*` in `glob` stands for any run of characters, the empty one included.
-fn glob_matches(glob: &[u8], name: &[u8]) -> bool {
-    // Where to go on when what follows the last star does not fit: one character further.
-    let mut retry: Option<(usize, usize)> = None;
-    let (mut g, mut n) = (0, 0);
-    while n < name.len() {
-        match glob.get(g) {
-            Some(b'*') => {
-                retry = Some((g + 1, n + 1));
-                g += 1;
-            }
-            Some(&byte) if byte == name[n] => {
-                g += 1;
-                n += 1;
-            }
-            _ => match retry {
-                Some((after_star, next)) => {
-                    (g, n) = (after_star, next);
-                    retry = Some((after_star, next + 1));
-                }
-                None => return false,
-            },
-        }
-    }
-    glob[g..].iter().all(|&byte| byte == b'*')
 }
 
 #[cfg(test)]
@@ -349,7 +319,7 @@ mod tests {
         ]
     }
 
-    fn indexes(verdicts: Vec<Result<Chosen, Skipped>>) -> Vec<u32> {
+    fn indexes(verdicts: Vec<Result<Chosen, Unused>>) -> Vec<u32> {
         verdicts.iter().flatten().map(|one| one.index.0).collect()
     }
 
@@ -406,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_skipped_says_why() {
+    fn what_is_unused_says_why() {
         let reasons = |patterns: &[&str], family| -> Vec<String> {
             let verdicts = Selection::parse(patterns).unwrap().sending(&host(), family);
             verdicts
@@ -418,7 +388,7 @@ mod tests {
         assert_eq!(
             auto,
             [
-                "loopback is sent on only when nothing else is usable",
+                "loopback is sent on only while nothing else is usable",
                 "",
                 "excluded by !192.168.0.0/16",
                 "excluded by !docker*",
@@ -481,39 +451,14 @@ mod tests {
         host[1].addresses.push(address("fd00::4", Fitness::Lasting));
         assert_eq!(source(&host, "eth0", "ff05::1"), "fd00::4");
         host[1].addresses.truncate(2);
-        assert_eq!(source(&host, "eth0", "ff02::1"), "fe80::1", "it may become usable");
+        let selection = Selection::parse(["eth0"]).unwrap();
+        assert_eq!(selection.sending(&host, Family::V6)[1], Err(Unused::NoAddress), "it may become usable");
+        assert!(selection.listening(&host, Family::V6)[1].is_ok(), "that needs no address");
     }
 
     fn source(host: &[Interface], pattern: &str, group: &str) -> String {
         let group: IpAddr = group.parse().unwrap();
         let verdicts = Selection::parse([pattern]).unwrap().sending(host, Family::of(group));
         verdicts.iter().flatten().next().unwrap().source_for(group).ip.to_string()
-    }
-
-    #[test]
-    fn what_is_no_pattern_is_refused() {
-        for pattern in ["", "!", "!!eth0", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/+8", "/24", "eth0/24"]
-            .into_iter()
-            .chain(["fe80::/129", "10.0.0", "1.2.3.4.5", "300.1.1.1", "eth!0", "fe80::1%eth0"])
-        {
-            let error = Selection::parse([pattern]).expect_err(pattern);
-            assert_eq!(error.pattern, pattern);
-        }
-    }
-
-    #[test]
-    fn globs() {
-        for (glob, name, expected) in [
-            ("eth0", "eth0", true),
-            ("eth0", "eth01", false),
-            ("*", "", true),
-            ("e*0", "eth0", true),
-            ("*a*b*", "xaxxb", true),
-            ("*a*b", "xaxbx", false),
-            ("**th*", "eth0", true),
-            ("veth*", "eth0", false),
-        ] {
-            assert_eq!(glob_matches(glob.as_bytes(), name.as_bytes()), expected, "{glob} {name}");
-        }
     }
 }

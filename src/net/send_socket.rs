@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
-use socket2::{InterfaceIndexOrAddress, Protocol, SockRef, Socket, Type};
+use socket2::{Protocol, SockRef, Socket, Type};
 
 use super::{Family, InterfaceIndex, imp, socket_address};
 
@@ -19,7 +19,8 @@ pub enum SendOptions {
         /// Hops a datagram to a group may make: 1 stays on the link, 0 on this host (IP_MULTICAST_TTL,
         /// IPV6_MULTICAST_HOPS).
         ttl: u8,
-        /// Whether programs on this host hear what is sent to a group, too (IP_MULTICAST_LOOP).
+        /// Whether programs on this host hear what is sent to a group, too (IP_MULTICAST_LOOP). On Windows that is
+        /// for those who hear it to say, and sockets that say nothing hear it.
         loopback: bool,
     },
     /// By unicast, with the interface and the source address that the routing table says.
@@ -30,13 +31,13 @@ pub enum SendOptions {
 ///
 /// For an [`SendOptions::Interface`] it is bound to the interface's own address, so that it can never send
 /// with another interface's: once the address is gone, sending fails instead. The port is exclusive (no
-/// SO_REUSEADDR), so a datagram from it is known to be ours.
+/// SO_REUSEADDR; on Windows SO_EXCLUSIVEADDRUSE), so a datagram from it is known to be ours.
 pub struct SendSocket {
     socket: UdpSocket,
     local: SocketAddr,
     interface: Option<InterfaceIndex>,
-    /// The groups joined by [`SendSocket::keep_on_host`].
-    kept: Vec<IpAddr>,
+    /// The groups that it has joined for the sake of sending to them.
+    joined: Vec<IpAddr>,
 }
 
 impl SendSocket {
@@ -56,6 +57,7 @@ impl SendSocket {
             .map_err(|error| ("socket", error))?;
         let prepare = || -> io::Result<()> {
             socket.set_nonblocking(true)?;
+            imp::prepare_sending(&socket)?;
             if family == Family::V6 {
                 socket.set_only_v6(true)?;
             }
@@ -84,7 +86,7 @@ impl SendSocket {
             SendOptions::Interface { interface, .. } => Some(interface),
             SendOptions::Routed(_) => None,
         };
-        Ok(Self { socket, local, interface, kept: Vec::new() })
+        Ok(Self { socket, local, interface, joined: Vec::new() })
     }
 
     /// The port, and the address unless that is the routing table's, that receivers see as the source.
@@ -94,24 +96,24 @@ impl SendSocket {
 
     /// Makes sure that what is sent to a group with a TTL of 0 stays on this host. Linux looks at a TTL of 0
     /// only where it loops a datagram back, which it does where somebody on this host has joined the group
-    /// (`ip_mc_output` and `ip6_finish_output2` of the kernel), so the socket joins itself. It hears nothing by it: it is bound to an
-    /// address.
+    /// (`ip_mc_output` and `ip6_finish_output2` of the kernel), so the socket joins itself. It hears nothing by it:
+    /// nobody sends to its port.
     ///
     /// # Errors
     /// As [`super::ListenSocket::join`].
     pub fn keep_on_host(&mut self, group: IpAddr) -> io::Result<()> {
-        let Some(interface) = self.interface.filter(|_| group.is_multicast() && !self.kept.contains(&group))
+        self.join(group)
+    }
+
+    /// Joins a group for the sake of sending to it; another address needs nothing.
+    fn join(&mut self, group: IpAddr) -> io::Result<()> {
+        let Some(interface) =
+            self.interface.filter(|_| group.is_multicast() && !self.joined.contains(&group))
         else {
             return Ok(());
         };
-        let socket = SockRef::from(&self.socket);
-        match group {
-            IpAddr::V4(group) => {
-                socket.join_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(interface.0))?;
-            }
-            IpAddr::V6(group) => socket.join_multicast_v6(&group, interface.0)?,
-        }
-        self.kept.push(group);
+        imp::join(&SockRef::from(&self.socket), group, interface)?;
+        self.joined.push(group);
         Ok(())
     }
 
@@ -121,7 +123,10 @@ impl SendSocket {
     /// EAGAIN when the interface's queue is full; EPERM from a firewall; ENETUNREACH when the interface is
     /// down or the address gone; EACCES to a broadcast address by a [`SendOptions::Routed`] socket; EMSGSIZE
     /// for more than [`super::MAX_PAYLOAD`] bytes.
-    pub fn send(&self, payload: &[u8], to: SocketAddr) -> io::Result<()> {
+    pub fn send(&mut self, payload: &[u8], to: SocketAddr) -> io::Result<()> {
+        if imp::must_join_to_send(self.local.ip()) {
+            self.join(to.ip())?;
+        }
         // A datagram is sent whole or not at all.
         self.socket.send_to(payload, to).map(|_| ())
     }

@@ -1,11 +1,20 @@
-//! Linux: netdevice(7), ip(7), recvmmsg(2).
+//! Linux: ip(7), recvmmsg(2), rtnetlink(7).
 
+mod clock;
 mod interfaces;
+mod monitor;
 mod options;
 mod receive;
 
-pub use interfaces::{interface_index, interfaces};
+pub use super::unix::{Monitor, errno, interface_index, interfaces};
+pub(super) use super::unix::{
+    address_for, bind_free, join, join_source, leave, leave_source, prepare_listening, send_by_interface,
+    share_port,
+};
+pub use clock::suspended;
+pub(super) use interfaces::{AddressStates, is_for_the_system, netmask_length};
+pub(super) use monitor::{subscribe, take_in};
 pub(super) use options::{
-    drops, join_source, leave_source, prepare_listening, send_by_interface, set_receive_buffer,
+    drops, hear_own_groups_only, must_join_to_send, prepare_sending, route_by_interface, set_receive_buffer,
 };
 pub use receive::Datagrams;

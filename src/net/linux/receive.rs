@@ -3,23 +3,11 @@
 
 use std::io;
 use std::mem;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
 use std::ptr;
 
-use crate::net::{Datagram, InterfaceIndex};
-
-/// The most datagrams that one call reads, so that a flood at one socket leaves the others their turn.
-const BATCH: usize = 64;
-
-/// More than the largest UDP payload, so nothing is ever cut. Pages that no datagram reaches cost nothing:
-/// the memory is zeroed by the kernel at first touch.
-const SLOT: usize = 65_536;
-
-/// Room for the packet info of one datagram.
-#[repr(C, align(8))]
-#[derive(Clone, Copy)]
-struct Control([u8; 64]);
+use crate::net::unix::{Control, packet_info, sender};
+use crate::net::{BATCH, Datagram, ListenSocket, SLOT, Watched};
 
 /// The receive buffer, and the datagrams of the last batch in it.
 pub struct Datagrams {
@@ -38,7 +26,7 @@ impl Default for Datagrams {
             slots: vec![0; BATCH * SLOT].into_boxed_slice(),
             // SAFETY: all zeros is a valid value of these plain C structures.
             sources: vec![unsafe { mem::zeroed() }; BATCH].into_boxed_slice(),
-            controls: vec![Control([0; 64]); BATCH].into_boxed_slice(),
+            controls: vec![Control::EMPTY; BATCH].into_boxed_slice(),
             // SAFETY: as above.
             vectors: vec![unsafe { mem::zeroed() }; BATCH].into_boxed_slice(),
             // SAFETY: as above.
@@ -51,14 +39,14 @@ impl Default for Datagrams {
 impl Datagrams {
     /// Reads what waits at `socket`, at most one batch, in place of what was read before. Nothing waiting
     /// is an empty batch, not an error.
-    pub fn receive(&mut self, socket: &impl AsFd) -> io::Result<()> {
+    pub fn receive(&mut self, socket: &ListenSocket) -> io::Result<()> {
         self.received = 0;
         self.prepare();
         // SAFETY: `prepare` has made every header point to memory of this struct that nothing else
         // borrows during the call, with its true size.
         let received = unsafe {
             libc::recvmmsg(
-                socket.as_fd().as_raw_fd(),
+                socket.socket().as_raw_fd(),
                 self.headers.as_mut_ptr(),
                 BATCH as libc::c_uint,
                 libc::MSG_DONTWAIT,
@@ -100,7 +88,7 @@ impl Datagrams {
             let start = i * SLOT;
             Some(Datagram {
                 payload: &self.slots[start..start + header.msg_len as usize],
-                source: source(&self.sources[i]),
+                source: sender(&self.sources[i]),
                 destination,
                 interface,
             })
@@ -122,50 +110,4 @@ impl Datagrams {
             header.msg_flags = 0;
         }
     }
-}
-
-/// The sender, with the interface it came in on if the address is of one link only.
-fn source(source: &libc::sockaddr_in6) -> SocketAddr {
-    if libc::c_int::from(source.sin6_family) == libc::AF_INET {
-        // SAFETY: the kernel has written a sockaddr_in here, which is no larger and no stricter aligned.
-        let source = unsafe { &*ptr::from_ref(source).cast::<libc::sockaddr_in>() };
-        return SocketAddr::from((v4(source.sin_addr), u16::from_be(source.sin_port)));
-    }
-    let port = u16::from_be(source.sin6_port);
-    SocketAddrV6::new(v6(source.sin6_addr), port, 0, source.sin6_scope_id).into()
-}
-
-fn v4(address: libc::in_addr) -> Ipv4Addr {
-    Ipv4Addr::from_bits(u32::from_be(address.s_addr))
-}
-
-fn v6(address: libc::in6_addr) -> Ipv6Addr {
-    Ipv6Addr::from(address.s6_addr)
-}
-
-/// Finds the destination and the arrival interface among the control messages.
-///
-/// # Safety
-/// `header` was filled by recvmmsg and its control memory is still valid.
-unsafe fn packet_info(header: &libc::msghdr) -> Option<(IpAddr, InterfaceIndex)> {
-    // SAFETY: the CMSG functions walk the control memory within msg_controllen, and each type of message
-    // carries the structure read for it.
-    unsafe {
-        let mut message = libc::CMSG_FIRSTHDR(header);
-        while let Some(control) = message.as_ref() {
-            match (control.cmsg_level, control.cmsg_type) {
-                (libc::IPPROTO_IP, libc::IP_PKTINFO) => {
-                    let info: libc::in_pktinfo = ptr::read_unaligned(libc::CMSG_DATA(control).cast());
-                    let index = InterfaceIndex(info.ipi_ifindex.cast_unsigned());
-                    return Some((v4(info.ipi_addr).into(), index));
-                }
-                (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => {
-                    let info: libc::in6_pktinfo = ptr::read_unaligned(libc::CMSG_DATA(control).cast());
-                    return Some((v6(info.ipi6_addr).into(), InterfaceIndex(info.ipi6_ifindex)));
-                }
-                _ => message = libc::CMSG_NXTHDR(header, control),
-            }
-        }
-    }
-    None
 }

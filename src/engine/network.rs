@@ -1,0 +1,125 @@
+//! What the engine knows of this host's interfaces, and when it is out of date.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::error::Fault;
+use crate::net::{self, Changes, Interface, InterfaceIndex, Monitor, Poll};
+
+/// What the monitor is to the poller. The largest number is the poller's own.
+pub(super) const MONITOR: usize = usize::MAX - 1;
+
+/// How long the list is believed though nothing tells of a change. Checked when the engine is awake anyway.
+const BELIEVED: Duration = Duration::from_secs(60);
+
+/// The same where the system tells of no change at all.
+const BELIEVED_UNWATCHED: Duration = Duration::from_secs(5);
+
+/// A sleep that is shorter is none: the two clocks are not read at the same moment.
+const SLEPT: Duration = Duration::from_secs(2);
+
+/// The interfaces, and what is known to have changed since they were listed.
+pub(super) struct Network {
+    monitor: Result<Monitor, Fault>,
+    interfaces: Vec<Interface>,
+    listed: Option<Instant>,
+    /// Why the last attempt to list them failed, if it did.
+    unlisted: Option<Fault>,
+    changes: Changes,
+    suspended: Duration,
+}
+
+/// How a list differs from the one before.
+pub(super) struct Update {
+    /// Whether it differs at all.
+    pub(super) changed: bool,
+    /// Whether it differs in what [`Interface`] says to everybody, and not only in how fit an address is.
+    pub(super) visibly: bool,
+    /// What is gone, or may be, whether or not something with the same index is listed.
+    pub(super) lost: Lost,
+}
+
+/// Which interfaces have to be joined again, though they are listed.
+pub(super) enum Lost {
+    These(Vec<InterfaceIndex>),
+    /// The host has slept, or changes went unnoticed.
+    PerhapsAll,
+}
+
+impl Lost {
+    pub(super) fn contains(&self, interface: InterfaceIndex) -> bool {
+        match self {
+            Self::These(indexes) => indexes.contains(&interface),
+            Self::PerhapsAll => true,
+        }
+    }
+}
+
+impl Network {
+    /// Begins to watch; nothing is listed yet.
+    pub(super) fn new(poll: &Arc<Poll>) -> Self {
+        let unwatched = |(_, error): (&'static str, io::Error)| Fault::new("watch", &error);
+        Self {
+            monitor: Monitor::open(poll, MONITOR).map_err(unwatched),
+            interfaces: Vec::new(),
+            listed: None,
+            unlisted: None,
+            changes: Changes::default(),
+            suspended: net::suspended(),
+        }
+    }
+
+    /// The interfaces as they were last listed.
+    pub(super) fn interfaces(&self) -> &[Interface] {
+        &self.interfaces
+    }
+
+    /// Why the list may be out of date, if so: it could not be made, or the system does not tell of changes.
+    pub(super) fn fault(&self) -> Option<&Fault> {
+        self.unlisted.as_ref().or(self.monitor.as_ref().err())
+    }
+
+    /// When the list is to be made again at the latest, where the system does not tell of changes.
+    pub(super) fn outdated_at(&self) -> Option<Instant> {
+        self.monitor.as_ref().err().and(self.listed).map(|at| at + BELIEVED_UNWATCHED)
+    }
+
+    /// Takes in what the system tells of changes.
+    pub(super) fn read_monitor(&mut self) {
+        if let Ok(monitor) = &mut self.monitor
+            && let Err(error) = monitor.read(&mut self.changes)
+        {
+            self.monitor = Err(Fault::new("watch", &error));
+            self.changes.missed = true;
+        }
+    }
+
+    /// Whether the list is to be made again: something has changed, the host has slept, or it is old.
+    pub(super) fn is_outdated(&mut self, now: Instant) -> bool {
+        let believed = if self.monitor.is_ok() { BELIEVED } else { BELIEVED_UNWATCHED };
+        let suspended = net::suspended();
+        if suspended.saturating_sub(self.suspended) > SLEPT {
+            self.changes.missed = true;
+        }
+        self.suspended = suspended;
+        let believable = self.listed.is_some_and(|at| now.duration_since(at) < believed);
+        !believable || self.changes.any || self.changes.missed
+    }
+
+    /// Lists the interfaces, and says how they have changed; or nothing if they cannot be listed: then all stays as
+    /// it was, out of date, and [`Network::fault`] says why.
+    pub(super) fn list(&mut self, now: Instant) -> Option<Update> {
+        let listed = net::interfaces().map_err(|error| Fault::new("getifaddrs", &error));
+        self.unlisted = listed.as_ref().err().cloned();
+        let before = std::mem::replace(&mut self.interfaces, listed.ok()?);
+        let Changes { removed, missed, .. } = std::mem::take(&mut self.changes);
+        self.listed = Some(now);
+        Some(Update {
+            changed: before != self.interfaces,
+            visibly: before.len() != self.interfaces.len()
+                || before.iter().zip(&self.interfaces).any(|(before, now)| !before.looks_like(now)),
+            lost: if missed { Lost::PerhapsAll } else { Lost::These(removed.into_iter().collect()) },
+        })
+    }
+}

@@ -1,0 +1,21 @@
+//! macOS: ip(4), ip6(4), route(4), and the sources of its kernel, XNU.
+
+mod clock;
+mod interfaces;
+mod monitor;
+mod options;
+mod receive;
+
+pub use super::one_by_one::Datagrams;
+pub use super::unix::{Monitor, errno, interface_index, interfaces};
+pub(super) use super::unix::{
+    address_for, bind_free, join, join_source, leave, leave_source, prepare_listening, send_by_interface,
+    share_port,
+};
+pub use clock::suspended;
+pub(super) use interfaces::{AddressStates, is_for_the_system, netmask_length};
+pub(super) use monitor::{subscribe, take_in};
+pub(super) use options::{
+    drops, hear_own_groups_only, must_join_to_send, prepare_sending, route_by_interface, set_receive_buffer,
+};
+pub(super) use receive::receive;

@@ -1,0 +1,59 @@
+//! Socket options that socket2 does not have.
+
+use std::io;
+use std::net::IpAddr;
+
+use socket2::Socket;
+
+use crate::net::Family;
+use crate::net::unix::set;
+
+/// The smallest send buffer in bytes that lets the largest datagram pass: the kernel refuses what is longer than
+/// the buffer, which begins with 9,216 (`net.inet.udp.maxdgram`).
+const SEND_BUFFER: usize = 64 << 10;
+
+/// The smallest receive buffer in bytes that is asked for: less than the system gives unasked.
+const SMALLEST_RECEIVE_BUFFER: usize = 256 << 10;
+
+/// There is nothing to keep from a socket: the kernel delivers only the groups that it has joined. It makes an
+/// exception of 224.0.0.1 (`udp_input`), of which what comes is for none of our members.
+pub(in crate::net) fn hear_own_groups_only(_socket: &Socket, _family: Family) -> io::Result<()> {
+    Ok(())
+}
+
+/// Makes room for large datagrams (SO_SNDBUF).
+pub(in crate::net) fn prepare_sending(socket: &Socket) -> io::Result<()> {
+    if socket.send_buffer_size()? < SEND_BUFFER {
+        socket.set_send_buffer_size(SEND_BUFFER)?;
+    }
+    Ok(())
+}
+
+/// Whether a socket that sends to a group from this address must have joined it: never.
+pub(in crate::net) fn must_join_to_send(_from: IpAddr) -> bool {
+    false
+}
+
+/// Sends broadcast by the interface with this index (IP_BOUND_IF).
+pub(in crate::net) fn route_by_interface(socket: &Socket, index: libc::c_int) -> io::Result<()> {
+    set(socket, libc::IPPROTO_IP, libc::IP_BOUND_IF, &index)
+}
+
+/// Asks for SO_RCVBUF. What is more than `kern.ipc.maxsockbuf` allows is refused with ENOBUFS rather than cut, so
+/// half of it is asked for then, until it is granted.
+pub(in crate::net) fn set_receive_buffer(socket: &Socket, bytes: usize) -> io::Result<()> {
+    let mut bytes = bytes;
+    loop {
+        match socket.set_recv_buffer_size(bytes) {
+            Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) && bytes > SMALLEST_RECEIVE_BUFFER => {
+                bytes /= 2;
+            }
+            result => return result,
+        }
+    }
+}
+
+/// The kernel does not count what it drops by socket.
+pub(in crate::net) fn drops(_socket: &Socket) -> io::Result<u32> {
+    Err(io::ErrorKind::Unsupported.into())
+}

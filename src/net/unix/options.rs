@@ -1,0 +1,134 @@
+//! Socket options that socket2 does not have, or not for every system.
+
+use std::io;
+use std::mem;
+use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
+use std::os::fd::AsRawFd;
+
+use socket2::{InterfaceIndexOrAddress, SockAddr, Socket};
+
+use crate::net::imp::{hear_own_groups_only, route_by_interface};
+use crate::net::{Family, InterfaceIndex};
+
+/// Asks for packet info with each datagram (IP_PKTINFO, IPV6_RECVPKTINFO) and for no group but the socket's own; an
+/// IPv6 socket is for IPv6 alone.
+pub(in crate::net) fn prepare_listening(socket: &Socket, family: Family) -> io::Result<()> {
+    let on: libc::c_int = 1;
+    match family {
+        Family::V4 => set(socket, libc::IPPROTO_IP, libc::IP_PKTINFO, &on)?,
+        Family::V6 => {
+            socket.set_only_v6(true)?;
+            set(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, &on)?;
+        }
+    }
+    hear_own_groups_only(socket, family)
+}
+
+/// Lets other sockets have the same port (SO_REUSEADDR and SO_REUSEPORT), those that set either.
+pub(in crate::net) fn share_port(socket: &Socket) -> io::Result<()> {
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)
+}
+
+/// Binds a socket to a port that nobody uses, and shares it with whoever comes later.
+pub(in crate::net) fn bind_free(socket: &Socket, to: &SockAddr) -> Result<(), (&'static str, io::Error)> {
+    // A socket that already shares may be given somebody else's shared port as a free one.
+    socket.bind(to).map_err(|error| ("bind", error))?;
+    share_port(socket).map_err(|error| ("setsockopt", error))
+}
+
+/// The address to bind for a group alone: the group's own.
+pub(in crate::net) fn address_for(group: Ipv4Addr) -> IpAddr {
+    group.into()
+}
+
+/// Joins a group on an interface.
+pub(in crate::net) fn join(socket: &Socket, group: IpAddr, interface: InterfaceIndex) -> io::Result<()> {
+    match group {
+        IpAddr::V4(group) => socket.join_multicast_v4_n(&group, &by_index(interface)),
+        IpAddr::V6(group) => socket.join_multicast_v6(&group, interface.0),
+    }
+}
+
+/// Leaves a group on an interface.
+pub(in crate::net) fn leave(socket: &Socket, group: IpAddr, interface: InterfaceIndex) -> io::Result<()> {
+    match group {
+        IpAddr::V4(group) => socket.leave_multicast_v4_n(&group, &by_index(interface)),
+        IpAddr::V6(group) => socket.leave_multicast_v6(&group, interface.0),
+    }
+}
+
+fn by_index(interface: InterfaceIndex) -> InterfaceIndexOrAddress {
+    InterfaceIndexOrAddress::Index(interface.0)
+}
+
+/// Sends multicast and broadcast by the interface with this index. By address alone, two interfaces that
+/// share one (a bridge and its port) could not be told apart, nor could two on one network.
+pub(in crate::net) fn send_by_interface(
+    socket: &Socket,
+    interface: InterfaceIndex,
+    address: Ipv4Addr,
+) -> io::Result<()> {
+    let index = libc::c_int::try_from(interface.0).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let request = libc::ip_mreqn {
+        imr_multiaddr: libc::in_addr { s_addr: 0 },
+        imr_address: libc::in_addr { s_addr: address.to_bits().to_be() },
+        imr_ifindex: index,
+    };
+    set(socket, libc::IPPROTO_IP, libc::IP_MULTICAST_IF, &request)?;
+    route_by_interface(socket, index)
+}
+
+/// Joins a group on an interface for what one sender sends to it (MCAST_JOIN_SOURCE_GROUP, ip(7); RFC 3678).
+pub(in crate::net) fn join_source(
+    socket: &Socket,
+    group: Ipv4Addr,
+    source: Ipv4Addr,
+    interface: InterfaceIndex,
+) -> io::Result<()> {
+    set(socket, libc::IPPROTO_IP, libc::MCAST_JOIN_SOURCE_GROUP, &source_request(group, source, interface))
+}
+
+/// Ends what [`join_source`] with the same arguments began.
+pub(in crate::net) fn leave_source(
+    socket: &Socket,
+    group: Ipv4Addr,
+    source: Ipv4Addr,
+    interface: InterfaceIndex,
+) -> io::Result<()> {
+    set(socket, libc::IPPROTO_IP, libc::MCAST_LEAVE_SOURCE_GROUP, &source_request(group, source, interface))
+}
+
+fn source_request(group: Ipv4Addr, source: Ipv4Addr, interface: InterfaceIndex) -> libc::group_source_req {
+    libc::group_source_req {
+        gsr_interface: interface.0,
+        gsr_group: storage(group),
+        gsr_source: storage(source),
+    }
+}
+
+fn storage(address: Ipv4Addr) -> libc::sockaddr_storage {
+    let mut storage = SockAddr::from(SocketAddrV4::new(address, 0)).as_storage();
+    // SAFETY: that is what it is a storage for.
+    unsafe { *storage.view_as::<libc::sockaddr_storage>() }
+}
+
+/// Sets a socket option that takes a `T`.
+pub(in crate::net) fn set<T>(
+    socket: &Socket,
+    level: libc::c_int,
+    name: libc::c_int,
+    value: &T,
+) -> io::Result<()> {
+    // SAFETY: `value` is valid for its own size, and every caller passes the type that the option takes.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            level,
+            name,
+            (&raw const *value).cast(),
+            mem::size_of::<T>() as libc::socklen_t,
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}

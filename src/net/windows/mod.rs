@@ -1,0 +1,19 @@
+//! Windows: Winsock and the IP Helper API.
+
+pub mod errno;
+
+mod clock;
+mod interfaces;
+mod monitor;
+mod options;
+mod receive;
+
+pub use super::one_by_one::Datagrams;
+pub use clock::suspended;
+pub use interfaces::{interface_index, interfaces};
+pub use monitor::Monitor;
+pub(super) use options::{
+    address_for, bind_free, drops, join, join_source, leave, leave_source, must_join_to_send,
+    prepare_listening, prepare_sending, send_by_interface, set_receive_buffer, share_port,
+};
+pub(super) use receive::receive;
