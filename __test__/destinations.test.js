@@ -3,6 +3,7 @@
 const assert = require('node:assert/strict')
 const { test } = require('node:test')
 const { hosts, unavailable } = require('./hosts.js')
+const { ask } = require('./uses.js')
 const { castTo, listenHere } = require('./loopback.js')
 const { until } = require('./process.js')
 
@@ -97,7 +98,8 @@ test(
     a.ip('route add default dev eth0')
     caster.write('stats')
     const { failed } = (await caster.json((said) => said.stats)).stats
-    for (let i = 0; i < 3; i++) {
+    // Long enough for a change of state: ten of them take a quarter of a second.
+    for (let i = 0; i < 10; i++) {
       await listener.json((said) => said.message === 'hello', listener.lines.length)
     }
     const before = caster.lines.length
@@ -140,9 +142,12 @@ test('broadcast goes out over IPv4 also where the groups are IPv6 alone', { skip
   await program.json((said) => said.listening)
   const caster = a.run('fixtures/cast.js', 'everybody', '50', { group: 'ff02::1', broadcast: true })
   await program.json((said) => said.message === 'everybody')
-  caster.write('interfaces')
-  const { interfaces } = await caster.json((said) => said.interfaces)
-  const [lo, eth0] = /** @type {import('..').Interface[]} */ (interfaces)
-  assert.equal(lo.IPv4.reason, 'loopback is sent on only when nothing else is usable')
+  const [lo, eth0] = /** @type {import('..').Interface[]} */ (await ask(caster))
+  assert.equal(lo.IPv4.reason, 'loopback is sent on only while nothing else is usable')
   assert.equal(eth0.IPv4.state, 'joined')
+  // Loopback has no broadcast, and IPv4 no group.
+  const onLo = { group: 'ff02::1', broadcast: true, interfaces: 'lo' }
+  const nobody = a.run('fixtures/cast.js', 'nobody', '50', onLo)
+  const [{ IPv4 }] = await ask(nobody)
+  assert.deepEqual([IPv4.state, IPv4.reason], ['skipped', 'nobody to send to'])
 })

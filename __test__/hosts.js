@@ -71,9 +71,11 @@ class Namespace {
     return execFileSync(command, args, { encoding: 'utf8' })
   }
 
-  /** @param {string} command as of ip(8), without `ip` */
-  ip(command) {
-    return this.exec('ip', ...command.split(' '))
+  /** @param {...string} commands as of ip(8), without `ip`; several go without its options, one after another */
+  ip(...commands) {
+    if (commands.length === 1) return this.exec('ip', ...commands[0].split(' '))
+    const [command, ...args] = [...this.enter(), 'ip', '-batch', '-']
+    return execFileSync(command, args, { encoding: 'utf8', input: commands.join('\n') })
   }
 
   async drop() {
@@ -87,6 +89,8 @@ class Namespace {
 class Host {
   #t
   #namespace
+  #cables
+  #lans
 
   /**
    * @param {import('node:test').TestContext} t
@@ -94,20 +98,107 @@ class Host {
    * @param {number} number
    * @param {number[]} lans
    * @param {Namespace} namespace
+   * @param {Namespace} cables where the LANs are
    */
-  constructor(t, name, number, lans, namespace) {
+  constructor(t, name, number, lans, namespace, cables) {
     this.#t = t
     this.#namespace = namespace
+    this.#cables = cables
+    this.#lans = lans
     this.name = name
-    /** The address of each interface. */
-    this.addresses = lans.map((lan) => `10.77.${lan}.${number}`)
+    /** The address of each interface; further ones on the same LAN have higher ones. */
+    this.addresses = lans.map((lan, i) => {
+      const before = lans.slice(0, i).filter((other) => other === lan).length
+      return `10.77.${lan}.${number + 100 * before}`
+    })
     /** The same over IPv6; each has the link-local one beside it. */
-    this.addresses6 = lans.map((lan) => `fd77:${lan + 1}::${number}`)
+    this.addresses6 = lans.map((lan, i) => {
+      const before = lans.slice(0, i).filter((other) => other === lan).length
+      return `fd77:${lan + 1}::${number + 100 * before}`
+    })
     this.linkLocal = `fe80::${number}`
   }
 
   get address() {
     return this.addresses[0]
+  }
+
+  /** @param {string} name such as `eth0` */
+  #end(name) {
+    return `${this.name}${name.slice(3)}`
+  }
+
+  /**
+   * Gives it an interface, with its addresses, up and on its LAN.
+   *
+   * @param {string} name such as `eth0`; it has none of this name
+   * @param {number} [index] the system's number of it
+   */
+  add(name, index) {
+    const i = Number(name.slice(3))
+    const end = this.#end(name)
+    const numbered = index === undefined ? '' : ` index ${index}`
+    this.#namespace.ip(
+      `link add ${name}${numbered} type veth peer name ${end} netns ${this.#cables.holder.pid}`
+    )
+    this.#cables.ip(`link set ${end} master lan${this.#lans[i]}`, `link set ${end} up`)
+    this.#namespace.ip(
+      `address add ${this.addresses[i]}/24 dev ${name}`,
+      // Known ones, and at once: `nodad`, for the search for duplicates takes a second or two.
+      `link set ${name} addrgenmode none`,
+      `address add ${this.linkLocal}/64 dev ${name} nodad`,
+      `address add ${this.addresses6[i]}/64 dev ${name} nodad`,
+      `link set ${name} up`
+    )
+  }
+
+  /**
+   * The system's number of an interface.
+   *
+   * @param {string} name
+   * @returns {number}
+   */
+  index(name) {
+    return JSON.parse(this.ip(`-json link show ${name}`))[0].ifindex
+  }
+
+  /**
+   * Takes an interface away.
+   *
+   * @param {string} name
+   */
+  remove(name) {
+    this.ip(`link del ${name}`)
+  }
+
+  /**
+   * Switches an interface on or off.
+   *
+   * @param {string} name
+   * @param {'up' | 'down'} state
+   */
+  link(name, state) {
+    this.ip(`link set ${name} ${state}`)
+  }
+
+  /**
+   * Plugs the cable of an interface in or out at its other end: the carrier is there, or lost.
+   *
+   * @param {string} name
+   * @param {'in' | 'out'} state
+   */
+  cable(name, state) {
+    this.#cables.ip(`link set ${this.#end(name)} ${state === 'in' ? 'up' : 'down'}`)
+  }
+
+  /**
+   * Sets options of the LAN that an interface is on.
+   *
+   * @param {string} name
+   * @param {string} options of a bridge, as of ip-link(8)
+   */
+  lan(name, options) {
+    this.#cables.ip(`link set lan${this.#lans[Number(name.slice(3))]} type bridge ${options}`)
   }
 
   /**
@@ -128,24 +219,25 @@ class Host {
   }
 
   /**
+   * Runs a command and returns what it prints.
+   *
+   * @param {...string} words
+   */
+  exec(...words) {
+    return this.#namespace.exec(...words)
+  }
+
+  /** @param {...string} commands as of ip(8), without `ip`; several go without its options, one after another */
+  ip(...commands) {
+    return this.#namespace.ip(...commands)
+  }
+
+  /**
    * @param {string} what
    * @param {string[]} command
    */
   #process(what, command) {
     return new Process(this.#t, `${what} on host ${this.name}`, command, this.#namespace.enter())
-  }
-
-  /** @param {string} command as of ip(8), without `ip` */
-  ip(command) {
-    return this.#namespace.ip(command)
-  }
-
-  /**
-   * @param {string} name
-   * @param {'up' | 'down'} state
-   */
-  link(name, state) {
-    this.ip(`link set ${name} ${state}`)
   }
 }
 
@@ -170,29 +262,17 @@ async function hosts(t, plan) {
   made.push(cables)
   for (const lan of new Set(Object.values(lansOf).flat())) {
     // Without snooping, as a plain switch is.
-    cables.ip(`link add lan${lan} type bridge mcast_snooping 0`)
-    cables.ip(`link set lan${lan} up`)
+    cables.ip(`link add lan${lan} type bridge mcast_snooping 0`, `link set lan${lan} up`)
   }
   const built = /** @type {Record<string, Host>} */ ({})
   for (const [name, lans] of Object.entries(lansOf)) {
     const namespace = await Namespace.make(cables)
     made.push(namespace)
-    const host = new Host(t, name, made.length - 1, lans, namespace)
-    namespace.ip('link set lo up')
-    lans.forEach((lan, i) => {
-      const { pid } = namespace.holder
-      cables.ip(`link add ${name}${i} type veth peer name eth${i} netns ${pid}`)
-      cables.ip(`link set ${name}${i} master lan${lan}`)
-      cables.ip(`link set ${name}${i} up`)
-      namespace.ip(`address add ${host.addresses[i]}/24 dev eth${i}`)
-      // Known ones, and at once: `nodad`, for the search for duplicates takes a second or two.
-      namespace.ip(`link set eth${i} addrgenmode none`)
-      namespace.ip(`address add ${host.linkLocal}/64 dev eth${i} nodad`)
-      namespace.ip(`address add ${host.addresses6[i]}/64 dev eth${i} nodad`)
-      namespace.ip(`link set eth${i} up`)
-    })
+    const host = new Host(t, name, made.length - 1, lans, namespace, cables)
+    host.link('lo', 'up')
+    for (const i of lans.keys()) host.add(`eth${i}`)
     // As a computer behind a router has; programs that join without naming an interface need it.
-    if (lans.length > 0) namespace.ip('route add default dev eth0')
+    if (lans.length > 0) host.ip('route add default dev eth0')
     built[name] = host
   }
   return built

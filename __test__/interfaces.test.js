@@ -1,8 +1,11 @@
 'use strict'
 
 const assert = require('node:assert/strict')
+const { join } = require('node:path')
 const { test } = require('node:test')
 const { hosts, unavailable } = require('./hosts.js')
+const { preload } = require('./preload.js')
+const { ask, told } = require('./uses.js')
 
 /** Everything a process has heard of this message. */
 const heard = (
@@ -218,36 +221,38 @@ test(
 )
 
 test(
-  'with no network but loopback it works on that, and without any it says so',
+  'with no network but loopback it works on that, and without any it waits',
   {
     skip: unavailable
   },
   async (t) => {
     const { alone } = await hosts(t, { alone: [] })
     const listener = alone.run('fixtures/listen.js')
-    alone.run('fixtures/cast.js', 'hello')
+    const hello = alone.run('fixtures/cast.js', 'hello')
+    // Perhaps it has only just been started, and the network comes at any moment.
+    assert.match(told(await ask(hello)).lo[0], /^waiting: loopback is sent on once/)
     const { from } = await listener.json((said) => said.message === 'hello')
     assert.equal(from.address, '127.0.0.1')
     assert.equal(from.interface, 'lo')
 
+    await hello.json((said) => said.changed && told(said.interfaces).lo[0] === 'joined')
     alone.link('lo', 'down')
     const late = alone.run('fixtures/listen.js')
-    const caster = alone.run('fixtures/cast.js', 'nobody')
+    const caster = alone.run('fixtures/cast.js', 'late')
     await late.json((said) => said.listening)
     await caster.json((said) => said.casting)
     caster.write('stats')
     assert.deepEqual((await caster.json((said) => said.stats)).stats, { sent: 0, failed: 0 })
+    alone.link('lo', 'up')
+    await late.json((said) => said.message === 'late')
     for (const program of [late, caster]) {
-      const warning = await program.json((said) => said.warning)
-      assert.equal(warning.warning, 'NO_INTERFACE')
-      assert.match(warning.message, /there are: lo$/)
-      assert.match(warning.hint, /options\.interfaces/)
+      assert.equal(program.values().filter((said) => said?.warning).length, 0)
     }
   }
 )
 
 test(
-  'an interface that goes down is one warning with a hint, and the others go on',
+  'an interface that goes down and comes back is no fault, and the others go on',
   {
     skip: unavailable
   },
@@ -257,37 +262,17 @@ test(
     const caster = a.run('fixtures/cast.js', 'hello', '20')
     await listener.json((said) => said.message === 'hello' && said.from.interface === 'eth1')
     a.link('eth1', 'down')
-    const warning = await caster.json((said) => said.warning)
-    assert.equal(warning.warning, 'ENETUNREACH')
-    assert.equal(warning.syscall, 'send')
-    assert.equal(warning.interface, 'eth1')
-    assert.match(warning.hint, /interface is down/)
-
     let before = listener.lines.length
     await listener.json((said) => said.from?.interface === 'eth0', before)
     // Heard again once it is back, without a word: and then down again, which is a change of state again.
     a.link('eth1', 'up')
     before = listener.lines.length
     await listener.json((said) => said.from?.interface === 'eth1', before)
-    const warned = caster.lines.length
-    assert.equal(
-      caster.values().filter((said) => said?.warning).length,
-      1,
-      'once per change of state'
-    )
-    a.link('eth1', 'down')
-    await caster.json((said) => said.warning === 'ENETUNREACH', warned)
+    for (const program of [listener, caster]) {
+      assert.equal(program.values().filter((said) => said?.warning).length, 0)
+    }
   }
 )
-
-/** What is said of each interface: `{ eth0: ['joined', 'skipped: down'] }`, IPv4 before IPv6. */
-const told = (/** @type {import('..').Interface<string>[]} */ interfaces) =>
-  Object.fromEntries(
-    interfaces.map(({ name, IPv4, IPv6 }) => [
-      name,
-      [IPv4, IPv6].map(({ state, reason }) => (reason === null ? state : `${state}: ${reason}`))
-    ])
-  )
 
 /**
  * Gives a host a point-to-point interface, as a VPN does, and says whether it could.
@@ -312,10 +297,6 @@ test('interfaces() tells what is done with each, and why', { skip: unavailable }
   a.ip('-4 address flush dev eth3')
   const tun = withTunnel(a)
   if (!tun) t.diagnostic('without a point-to-point interface: /dev/net/tun may not be opened')
-  const ask = async (/** @type {import('./process.js').Process} */ program) => {
-    program.write('interfaces')
-    return (await program.json((said) => said.interfaces, program.lines.length)).interfaces
-  }
   const group = ['224.0.0.1', 'ff02::1']
   const listener = a.run('fixtures/listen.js', { group, interfaces: '!10.77.3.0/24' })
   await listener.json((said) => said.listening)
@@ -323,9 +304,9 @@ test('interfaces() tells what is done with each, and why', { skip: unavailable }
   assert.deepEqual(told(ofListener), {
     lo: ['joined', 'skipped: loopback carries no IPv6 multicast'],
     eth0: ['joined', 'joined'],
-    eth1: ['skipped: down', 'skipped: down'],
+    eth1: ['waiting: down', 'waiting: down'],
     eth2: ['skipped: not capable of multicast', 'skipped: not capable of multicast'],
-    eth3: ['skipped: no address yet', 'joined'],
+    eth3: ['waiting: no address yet', 'joined'],
     ...(tun && { tun0: ['skipped: point-to-point', 'skipped: point-to-point'] })
   })
   const [, eth0] = /** @type {import('..').Interface[]} */ (ofListener)
@@ -338,7 +319,10 @@ test('interfaces() tells what is done with each, and why', { skip: unavailable }
 
   const caster = a.run('fixtures/cast.js', 'hello', '50', { interfaces: ['!eth3', '!eth1'] })
   assert.deepEqual(told(await ask(caster)), {
-    lo: ['skipped: loopback is sent on only when nothing else is usable', 'skipped: no IPv6 group'],
+    lo: [
+      'skipped: loopback is sent on only while nothing else is usable',
+      'skipped: no IPv6 group'
+    ],
     eth0: ['joined', 'skipped: no IPv6 group'],
     eth1: ['skipped: excluded by !eth1', 'skipped: no IPv6 group'],
     eth2: ['skipped: not capable of multicast', 'skipped: no IPv6 group'],
@@ -346,18 +330,23 @@ test('interfaces() tells what is done with each, and why', { skip: unavailable }
     ...(tun && { tun0: ['skipped: point-to-point', 'skipped: no IPv6 group'] })
   })
 
-  // What fails says what the system refuses; what comes later was not there then.
+  if (tun) assert.match(ofListener.at(-1).IPv4.hint, /VPN/)
+
+  // What is named is used all the same, and may be in vain.
+  a.cable('eth1', 'out')
+  a.link('eth1', 'up')
+  const named = a.run('fixtures/listen.js', { interfaces: ['eth1', 'tun*'] })
+  const inVain = told(await ask(named))
+  assert.equal(inVain.eth1[0], 'joined: no carrier')
+  if (tun) assert.match(inVain.tun0[0], /^joined: (no carrier|point-to-point)$/)
+  a.link('eth1', 'down')
+  a.cable('eth1', 'in')
+
+  // What has just changed is known to whoever asks.
   a.link('eth0', 'down')
   a.link('eth1', 'up')
-  a.ip('address add 10.77.0.9/24 dev eth1')
-  await caster.json((said) => said.warning === 'ENETUNREACH')
-  const later = await ask(caster)
-  assert.deepEqual(told(later).eth0[0], 'failing: send ENETUNREACH 224.0.0.1:9778 on eth0')
-  assert.equal(later[1].IPv4.error.code, 'ENETUNREACH')
-  assert.deepEqual(told(await ask(listener)).eth1, [
-    'skipped: not usable when this was opened',
-    'skipped: no address yet'
-  ])
+  assert.deepEqual(told(await ask(caster)).eth0[0], 'waiting: down')
+  assert.deepEqual(told(await ask(listener)).eth1, ['joined', 'waiting: no address yet'])
 
   const program = a.run('fixtures/interfaces.js', ['eth*', '!eth3'])
   const { interfaces } = await program.json((said) => said.interfaces)
@@ -373,24 +362,30 @@ test('interfaces() tells what is done with each, and why', { skip: unavailable }
 })
 
 test(
-  'a group that cannot be joined on an interface is failing there',
+  'a group that cannot be joined on an interface is failing there, and is joined once it can be',
   { skip: unavailable },
   async (t) => {
     const { a } = await hosts(t, 1)
-    // One more than a socket may have (net.ipv4.igmp_max_memberships), with one for loopback each.
-    const group = Array.from({ length: 11 }, (_, i) => `239.8.8.${i}`)
-    const listener = a.run('fixtures/listen.js', { group })
-    const warning = await listener.json((said) => said.warning)
+    a.exec('sh', '-c', 'echo 0 > /proc/sys/net/ipv4/igmp_max_memberships')
+    const listener = a.run('fixtures/listen.js', { group: ['239.8.8.1', '239.8.8.2'] })
+    const warning = await listener.json((said) => said.warning && said.interface === 'eth0')
     assert.equal(warning.warning, 'ENOBUFS')
     assert.match(warning.hint, /igmp_max_memberships/)
     listener.write('interfaces')
     const { interfaces } = await listener.json((said) => said.interfaces)
-    assert.equal(told(interfaces)[warning.interface][0], `failing: ${warning.message}`)
-    listener.write('leave 239.8.8.10')
-    listener.write('interfaces')
+    assert.equal(told(interfaces).eth0[0], `failing: ${warning.message}`)
+    assert.equal(interfaces[1].IPv4.error.code, 'ENOBUFS')
+    assert.equal(interfaces[1].IPv4.hint, warning.hint)
+
     const before = listener.lines.length
-    const again = await listener.json((said) => said.interfaces, before)
-    assert.deepEqual(told(again.interfaces).eth0, ['joined', 'skipped: no IPv6 group'])
+    a.exec('sh', '-c', 'echo 20 > /proc/sys/net/ipv4/igmp_max_memberships')
+    const joined = await listener.json((said) => said.changed, before)
+    assert.deepEqual(told(joined.interfaces).eth0, ['joined', 'skipped: no IPv6 group'])
+    assert.equal(
+      listener.values().filter((said) => said?.warning).length,
+      2,
+      'one for each interface, however often it was tried'
+    )
   }
 )
 
@@ -413,3 +408,72 @@ test(
     assert.deepEqual(stats, { sent: 1, failed: 0 })
   }
 )
+
+test(
+  'a socket that cannot be opened is a warning, and is tried again before the cast is due',
+  { skip: unavailable },
+  async (t) => {
+    const { a, b } = await hosts(t, 2)
+    const listener = b.run('fixtures/listen.js')
+    await listener.json((said) => said.listening)
+    const script = join(__dirname, 'fixtures', 'cast.js')
+    const command = ['env', preload(t, 'bind-fails.c'), process.execPath, script]
+    const caster = a.start(...command, 'hourly', '3600000')
+    const warning = await caster.json((said) => said.warning)
+    assert.equal(warning.warning, 'EADDRNOTAVAIL')
+    assert.equal(warning.syscall, 'bind')
+    assert.equal(warning.interface, 'eth0')
+    assert.equal(told(await ask(caster)).eth0[0], `failing: ${warning.message}`)
+    await listener.json((said) => said.message === 'hourly')
+    await caster.json((said) => said.changed && told(said.interfaces).eth0[0] === 'joined')
+    caster.write('stats')
+    const { stats } = await caster.json((said) => said.stats)
+    assert.deepEqual(stats, { sent: 1, failed: 3 })
+    assert.equal(caster.values().filter((said) => said?.warning).length, 1)
+  }
+)
+
+test('patterns choose interfaces, each for its family', { skip: unavailable }, async (t) => {
+  const { a } = await hosts(t, { a: [0, 1] })
+  const [v4, v6] = [a.addresses, a.addresses6]
+  const neither = ['', '']
+  /** @type {[string | string[], Record<string, string[]>][]} pattern, and the families that are used */
+  const cases = [
+    [[], { lo: ['4', ''], eth0: ['4', '6'], eth1: ['4', '6'] }],
+    ['eth*', { lo: neither, eth0: ['4', '6'], eth1: ['4', '6'] }],
+    ['*1', { lo: neither, eth0: neither, eth1: ['4', '6'] }],
+    ['!eth*', { lo: ['4', ''], eth0: neither, eth1: neither }],
+    [['*', '!lo', '!*1'], { lo: neither, eth0: ['4', '6'], eth1: neither }],
+    [v4[1], { lo: neither, eth0: neither, eth1: ['4', ''] }],
+    [v6[1], { lo: neither, eth0: neither, eth1: ['', '6'] }],
+    [a.linkLocal, { lo: neither, eth0: ['', '6'], eth1: ['', '6'] }],
+    ['10.77.0.0/16', { lo: neither, eth0: ['4', ''], eth1: ['4', ''] }],
+    ['10.77.1.0/24', { lo: neither, eth0: neither, eth1: ['4', ''] }],
+    ['fd77:1::/32', { lo: neither, eth0: ['', '6'], eth1: neither }],
+    ['fd77::/16', { lo: neither, eth0: ['', '6'], eth1: ['', '6'] }],
+    [[v4[0], 'fd77:2::/32'], { lo: neither, eth0: ['4', ''], eth1: ['', '6'] }],
+    [[`!${v6[0]}`], { lo: ['4', ''], eth0: neither, eth1: ['4', '6'] }],
+    [['eth0', '!fd77::/16'], { lo: neither, eth0: neither, eth1: neither }],
+    [['!10.77.0.0/24', '!127.0.0.0/8'], { lo: neither, eth0: neither, eth1: ['4', '6'] }],
+    ['eth2', { lo: neither, eth0: neither, eth1: neither }]
+  ]
+  const group = ['224.0.0.1', 'ff02::1']
+  for (const [pattern, expected] of cases) {
+    const program = a.run('fixtures/interfaces.js', [pattern].flat())
+    const listener = a.run('fixtures/listen.js', { interfaces: pattern, group })
+    const used = (
+      /** @type {import('..').Interface<string>[]} */ list,
+      /** @type {string} */ state
+    ) =>
+      Object.fromEntries(
+        list.map(({ name, IPv4, IPv6 }) => [
+          name,
+          [IPv4.state === state ? '4' : '', IPv6.state === state ? '6' : '']
+        ])
+      )
+    const { interfaces } = await program.json((said) => said.interfaces)
+    assert.deepEqual(used(interfaces, 'usable'), expected, `${pattern}`)
+    assert.deepEqual(used(await ask(listener), 'joined'), expected, `${pattern}`)
+    await listener.kill()
+  }
+})

@@ -8,6 +8,19 @@ const { createInterface } = require('node:readline')
 /** Ten times what anything waited for here usually takes, and more: this machine may be busy. */
 const DEADLINE = 20_000
 
+/**
+ * A line as JSON; `undefined` if it is none.
+ *
+ * @param {string} line
+ */
+function parsed(line) {
+  try {
+    return JSON.parse(line)
+  } catch {
+    return undefined
+  }
+}
+
 /** A child process whose lines can be waited for. It ends with the test. */
 class Process {
   /** Everything it has printed, errors included, line by line. */
@@ -69,24 +82,20 @@ class Process {
    * @returns {Promise<any>}
    */
   async json(wanted, from = 0) {
-    return this.#until(
-      () =>
-        this.values()
-          .slice(from)
-          .find((value) => value !== undefined && wanted(value)),
-      `JSON for which ${wanted}`
-    )
+    let next = from
+    return this.#until(() => {
+      // Each line once, however many come.
+      while (next < this.lines.length) {
+        const value = parsed(this.lines[next++])
+        if (value !== undefined && wanted(value)) return value
+      }
+      return undefined
+    }, `JSON for which ${wanted}`)
   }
 
   /** Each line as JSON; `undefined` for one that is not. */
   values() {
-    return this.lines.map((line) => {
-      try {
-        return JSON.parse(line)
-      } catch {
-        return undefined
-      }
-    })
+    return this.lines.map(parsed)
   }
 
   /** Waits until it ends by itself. */
@@ -159,7 +168,7 @@ class Process {
  */
 async function until(condition) {
   const deadline = Date.now() + DEADLINE
-  while (!condition()) {
+  while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`it never was so that ${condition}`)
     await new Promise((resolve) => setTimeout(resolve, 1))
   }
