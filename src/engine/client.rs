@@ -5,14 +5,19 @@ use std::io;
 use std::net::IpAddr;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Sender};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::thread::{self, JoinHandle};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
 use once_cell::unsync::OnceCell;
 
-use super::run::{Command, Engine};
+#[cfg(all(test, loom))]
+use super::models::Engine;
+use super::run::Command;
+#[cfg(not(all(test, loom)))]
+use super::run::Engine;
+use super::sync::mpsc::{self, Sender};
+use super::sync::thread::{self, JoinHandle};
+use super::sync::{Mutex, MutexGuard, process_wide};
 use super::{Doorbell, ListenerStats, Notice, ObjectId, Taken};
 use crate::cast::{CastOptions, LookUp};
 use crate::error::Fault;
@@ -54,7 +59,7 @@ pub struct Client {
 
 impl Client {
     /// A client that `ring` calls, from the engine's thread, when there is something to [`Client::take`].
-    /// `ring` must not block.
+    /// See [`Doorbell::new`] for what it must not do.
     pub fn new(ring: impl Fn() + Send + Sync + 'static) -> Self {
         Self { doorbell: Arc::new(Doorbell::new(ring)), engine: Mutex::new(None) }
     }
@@ -164,11 +169,11 @@ impl Client {
         let handle = lock(&self.engine).take();
         if let Some(handle) = handle {
             let (reply, done) = mpsc::channel();
-            if handle.tell(Command::CloseAll { client: Arc::clone(&self.doorbell), reply }) {
-                // An engine that fails before it answers has closed everything, too.
-                let _ = done.recv();
-            }
+            handle.tell(Command::CloseAll { client: Arc::clone(&self.doorbell), reply });
+            // An engine that fails before it answers has closed everything, too.
+            let _ = done.recv();
         }
+        // Nothing of ours is known any more: nothing rings.
         release(self.doorbell.remove_all());
         self.doorbell.set_closing(false);
     }
@@ -227,11 +232,6 @@ impl Client {
             release(1);
         }
     }
-
-    #[cfg(test)]
-    pub(crate) fn make_the_engine_panic(&self) {
-        self.tell(Command::Panic);
-    }
 }
 
 impl Drop for Client {
@@ -249,11 +249,10 @@ struct Handle {
 }
 
 impl Handle {
-    /// Says whether the engine was there to take the command.
-    fn tell(&self, command: Command) -> bool {
-        let sent = self.commands.send(command).is_ok();
+    /// Tells the engine to do something. One that has failed does nothing, and drops the reply.
+    fn tell(&self, command: Command) {
+        let _ = self.commands.send(command);
         self.wake();
-        sent
     }
 
     fn wake(&self) {
@@ -349,7 +348,9 @@ struct Process {
     open: usize,
 }
 
-static PROCESS: Mutex<Process> = Mutex::new(Process { engine: OnceCell::new(), open: 0 });
+process_wide! {
+    static PROCESS: Mutex<Process> = Mutex::new(Process { engine: OnceCell::new(), open: 0 });
+}
 
 /// Keeps the engine running for one object more, and starts it for the first.
 fn hold(client: &Arc<Doorbell>) -> io::Result<Arc<Handle>> {
@@ -385,6 +386,21 @@ fn stop(engine: Option<Running>) {
     }
 }
 
+/// Makes the engine panic, if one runs.
+#[cfg(any(test, feature = "test-hooks"))]
+pub(crate) fn make_the_engine_panic() {
+    if let Some(Running { handle, .. }) = lock(&PROCESS).engine.get() {
+        handle.tell(Command::Panic);
+    }
+}
+
+/// Whether nothing is open in this process, and no engine runs.
+#[cfg(test)]
+pub(super) fn is_at_rest() -> bool {
+    let process = lock(&PROCESS);
+    process.open == 0 && process.engine.get().is_none()
+}
+
 fn new_id() -> ObjectId {
     static NEXT: AtomicU32 = AtomicU32::new(1);
     ObjectId(NEXT.fetch_add(1, Ordering::Relaxed))
@@ -397,7 +413,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc::Receiver;
+    use std::sync::mpsc::{self, Receiver};
     use std::time::Instant;
 
     use super::*;
@@ -426,7 +442,7 @@ mod tests {
         let (second, second_rung) = client();
         let one = listen(&first);
         let two = listen(&second);
-        first.make_the_engine_panic();
+        make_the_engine_panic();
         for (client, rung, opened) in [(&first, first_rung, one), (&second, second_rung, two)] {
             rung.recv_timeout(deadline).unwrap();
             assert!(client.take().notices);
@@ -437,7 +453,7 @@ mod tests {
 
         let again = listen(&first);
         assert_eq!(first.take_notices(), [], "the new object is not told of the old engine");
-        first.make_the_engine_panic();
+        make_the_engine_panic();
         // Without waiting for the news of the end: whoever comes too early is told so, and the next succeeds.
         let third = loop {
             match try_listen(&second) {
@@ -450,8 +466,7 @@ mod tests {
         first.shut_down();
         second.shut_down();
         assert_eq!(first.listener_stats(again.id), None);
-        assert_eq!(lock(&PROCESS).open, 0);
-        assert!(lock(&PROCESS).engine.get().is_none());
+        assert!(is_at_rest());
     }
 
     /// Waits until the object is told of its end, and nothing else is.

@@ -5,9 +5,10 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use super::mailbox::{Batch, Mailbox, Source};
+use super::sync::{Mutex, MutexGuard};
 use super::{ListenerStats, ObjectId};
 use crate::error::Fault;
 use crate::net::{Interface, InterfaceIndex};
@@ -97,7 +98,7 @@ impl Inbox {
 }
 
 impl Doorbell {
-    /// A bell that calls `ring`, from the engine's thread. `ring` must not block.
+    /// A bell that calls `ring`, from the engine's thread. `ring` must not block, nor use the doorbell.
     pub fn new(ring: impl Fn() + Send + Sync + 'static) -> Self {
         Self { waiting: Mutex::default(), closing: AtomicBool::new(false), ring: Box::new(ring) }
     }
@@ -174,7 +175,7 @@ impl Doorbell {
         }
         if inbox.get_ready() {
             ready.push_back(id);
-            self.ring(waiting);
+            self.ring(&mut waiting);
         }
     }
 
@@ -198,7 +199,7 @@ impl Doorbell {
         inbox.paused = false;
         if inbox.get_ready() {
             ready.push_back(id);
-            self.ring(waiting);
+            self.ring(&mut waiting);
         }
     }
 
@@ -206,7 +207,7 @@ impl Doorbell {
     pub(crate) fn notify(&self, notice: Notice) {
         let mut waiting = self.lock();
         waiting.notices.push(notice);
-        self.ring(waiting);
+        self.ring(&mut waiting);
     }
 
     /// Tells that an interface, or what an object does with it, has changed: of one object, or of all.
@@ -220,7 +221,7 @@ impl Doorbell {
             (Some(id), changed @ Changed::Nobodys) => *changed = Changed::Of([id].into()),
             (None, changed) => *changed = Changed::Everybodys,
         }
-        self.ring(waiting);
+        self.ring(&mut waiting);
     }
 
     /// Tells every object that the engine has failed.
@@ -228,7 +229,7 @@ impl Doorbell {
         let mut waiting = self.lock();
         let Waiting { objects, notices, .. } = &mut *waiting;
         notices.extend(objects.keys().map(|id| Notice::EngineFailed(*id, Arc::clone(reason))));
-        self.ring(waiting);
+        self.ring(&mut waiting);
     }
 
     /// Takes back that the engine has failed an object.
@@ -292,9 +293,10 @@ impl Doorbell {
         notices
     }
 
-    fn ring(&self, mut waiting: MutexGuard<'_, Waiting>) {
-        if !std::mem::replace(&mut waiting.rung, true) {
-            drop(waiting);
+    /// Rings, unless JavaScript is on its way, or has nothing open: after [`Doorbell::remove_all`] nothing rings.
+    fn ring(&self, waiting: &mut Waiting) {
+        if !waiting.objects.is_empty() && !std::mem::replace(&mut waiting.rung, true) {
+            // Under the lock, or a ring could be under way when the last object goes.
             (self.ring)();
         }
     }

@@ -10,14 +10,18 @@
 //! - `network`: what is known of the interfaces
 //! - [`timers`], [`backoff`], [`chance`]: deadlines, and when to try again
 //! - [`mailbox`], [`doorbell`]: what waits for JavaScript, and how it is called
+//! - `sync`, `models`: locks and threads, and the test that runs what uses them in every order
 
 pub mod backoff;
 pub mod chance;
 pub mod client;
 pub mod doorbell;
 pub mod mailbox;
+#[cfg(all(test, loom))]
+mod models;
 mod network;
 mod run;
+mod sync;
 pub mod timers;
 
 pub use client::{Client, OpenError, Opened};

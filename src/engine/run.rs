@@ -3,13 +3,13 @@
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
 
 use polling::Events;
 
 use super::backoff::Backoff;
 use super::network::{MONITOR, Network, Update};
+use super::sync::mpsc::{Receiver, Sender};
 use super::timers::Timers;
 use super::{Doorbell, Notice, ObjectId, Opened, chance};
 use crate::cast::{CastOptions, Casting, LookUp, NameId, Resolved};
@@ -68,7 +68,7 @@ pub(super) enum Command {
         reply: Sender<()>,
     },
     Stop,
-    #[cfg(test)]
+    #[cfg(any(test, feature = "test-hooks"))]
     Panic,
 }
 
@@ -220,7 +220,7 @@ impl Engine {
                 let _ = reply.send(());
             }
             Command::Stop => {}
-            #[cfg(test)]
+            #[cfg(any(test, feature = "test-hooks"))]
             Command::Panic => panic!("the test asked for it"),
         }
     }
