@@ -54,6 +54,13 @@ class Environment {
   #sources = []
   /** @type {Set<string>} */
   #warned = new Set()
+  /**
+   * What the bell holds, which Node holds: it is not to be collected while it has something open, and may be then.
+   *
+   * @type {{ environment: WeakRef<Environment>, open: Environment | undefined }}
+   */
+  #held = { environment: new WeakRef(this), open: undefined }
+  #shutDown = () => this.client.shutDown()
 
   /**
    * @param {Binding} binding
@@ -72,10 +79,11 @@ class Environment {
       const { BATCH_BYTES, BATCH_MESSAGES, Client } = this.#binding
       this.#buffer = Buffer.allocUnsafeSlow(BATCH_BYTES)
       this.#table = new Uint32Array(HEAD + 2 * BATCH_MESSAGES)
-      const client = new Client(() => this.#answer())
-      this.#client = client
-      // Node runs no clean-up hook of an addon on process.exit() or an uncaught exception.
-      process.once('exit', () => client.shutDown())
+      const held = this.#held
+      this.#client = new Client(() => {
+        const environment = held.environment.deref()
+        if (environment) environment.#answer()
+      })
     }
     return this.#client
   }
@@ -87,8 +95,24 @@ class Environment {
    * @param {Handle} handle
    */
   add(id, handle) {
+    if (this.#objects.size === 0) {
+      this.#held.open = this
+      // Node runs no clean-up hook of an addon on process.exit() or an uncaught exception.
+      process.on('exit', this.#shutDown)
+    }
     this.#objects.set(id, handle)
     this.ref()
+  }
+
+  /**
+   * @param {number} id of an object that has ended
+   */
+  #remove(id) {
+    this.#objects.delete(id)
+    if (this.#objects.size === 0) {
+      this.#held.open = undefined
+      process.removeListener('exit', this.#shutDown)
+    }
   }
 
   /** One object more keeps the process alive. */
@@ -112,10 +136,13 @@ class Environment {
       emitSafely(handle, 'warning', warning)
     } else if (!this.#warned.has(warning.code)) {
       this.#warned.add(warning.code)
-      process.emitWarning(warning.hint ? `${warning.message}. ${warning.hint}` : warning.message, {
-        type: 'LanPeersWarning',
-        code: warning.code
-      })
+      const text = warning.hint ? `${warning.message}. ${warning.hint}` : warning.message
+      try {
+        process.emitWarning(text, { type: 'LanPeersWarning', code: warning.code })
+      } catch (error) {
+        // Somebody has put another in its place.
+        throwLater(error)
+      }
     }
   }
 
@@ -131,13 +158,7 @@ class Environment {
       if (flags & SOURCES_RESET) this.#sources.length = 0
       if (flags & NOTICES) for (const notice of client.takeNotices()) this.#notice(notice)
       if (count > 0 || dropped > 0) {
-        this.#objects.get(id)?.[kHeard]({
-          buffer: this.#buffer,
-          table: this.#table,
-          count,
-          dropped,
-          source: (number) => (this.#sources[number] ??= client.source(number))
-        })
+        this.#hand(id, count, dropped)
       }
       // Where all that waited was dropped, the handlers of that were a turn.
       budget -= count || budget
@@ -146,6 +167,25 @@ class Environment {
       // The loop does not wait for an immediate that is unref'd, nor wake for it; for a timer it wakes.
       if (this.#references > 0) setImmediate(() => this.#answer())
       else setTimeout(() => this.#answer(), 1).unref()
+    }
+  }
+
+  /**
+   * Hands a batch to its listener. What cannot be made a message of, for want of memory, must not stop the others.
+   *
+   * @param {number} id
+   * @param {number} count
+   * @param {number} dropped
+   */
+  #hand(id, count, dropped) {
+    const source = (/** @type {number} */ number) =>
+      (this.#sources[number] ??= this.client.source(number))
+    try {
+      this.#objects
+        .get(id)
+        ?.[kHeard]({ buffer: this.#buffer, table: this.#table, count, dropped, source })
+    } catch (error) {
+      throwLater(error)
     }
   }
 
@@ -172,7 +212,7 @@ class Environment {
       this.warn(handle, errors.unresolved(String(hostname), String(reason)))
       return
     }
-    this.#objects.delete(id)
+    this.#remove(id)
     if (kind === 'failed') this.warn(handle, errors.engineFailed(String(reason)))
     handle[kEnded]()
   }
@@ -190,10 +230,17 @@ function emitSafely(emitter, event, ...values) {
   try {
     emitter.emit(event, ...values)
   } catch (error) {
-    process.nextTick(() => {
-      throw error
-    })
+    throwLater(error)
   }
+}
+
+/**
+ * @param {unknown} error
+ */
+function throwLater(error) {
+  process.nextTick(() => {
+    throw error
+  })
 }
 
 module.exports = { Environment, HEAD, emitSafely, kEnded, kHeard, kInterfaces }
