@@ -4,12 +4,12 @@ const assert = require('node:assert/strict')
 const { once } = require('node:events')
 const { readFileSync } = require('node:fs')
 const { test } = require('node:test')
-const { cast, listen } = require('..')
-const { LOOPBACK, block, castTo, listenHere } = require('./loopback.js')
-const { nativeThreads, openDescriptors, openSockets, run, until } = require('./process.js')
+const { block, castTo, listenHere, traffic } = require('./loopback.js')
+const { memberships, nativeThreads, openDescriptors, run, until } = require('./process.js')
 
 /** Shared by all that these tests start; nobody else on this computer uses it. */
 const PORT = '9779'
+const GROUP = '239.1.3.7'
 
 /** @type {[way: string, code: number, says: RegExp | undefined][]} */
 const ENDS = [
@@ -25,12 +25,24 @@ const ENDS = [
   ['exit-in-exit', 7, /^exit 7$/],
   ['throw', 1, /^Error: thrown in a callback$/],
   ['reject', 1, /Error: rejected in a callback$/],
+  ['open-in-exit', 7, /^opened in exit$/],
   ['workers', 0, /^workers ended$/],
-  ['together', 0, /^main goes on$/]
+  ['together', 0, /^main goes on$/],
+  ['exit-beside-workers', 7, undefined],
+  ['throw-beside-workers', 1, /^Error: thrown beside workers$/]
 ]
+
+/**
+ * A flood on the port that all these share, until the test ends.
+ *
+ * @param {import('node:test').TestContext} t
+ */
+const flood = (t) =>
+  traffic(t, { group: GROUP, port: Number(PORT), bytes: 100, rate: 20_000, count: 400_000 })
 
 for (const [way, code, says] of ENDS) {
   test(`a process under traffic ends: ${way}`, async (t) => {
+    flood(t)
     const program = run(t, 'fixtures/life.js', way, PORT)
     assert.deepEqual(await program.end(), { code, signal: null })
     const ended = Date.now()
@@ -42,19 +54,26 @@ for (const [way, code, says] of ENDS) {
   })
 }
 
-for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
+for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGKILL'])) {
   test(`a process under traffic ends: ${signal}`, async (t) => {
+    flood(t)
     const program = run(t, 'fixtures/life.js', 'forever', PORT)
     await program.line(/^running$/)
+    assert.equal(memberships(GROUP), 1)
     program.child.kill(signal)
     assert.deepEqual(await program.end(), { code: null, signal })
+    await until(() => memberships(GROUP) === 0)
   })
 }
 
-test('a listener that nobody references goes on hearing', async (t) => {
-  const program = run(t, '--expose-gc fixtures/life.js', 'collected', PORT)
-  assert.equal((await program.end()).code, 0)
-  await program.line(/^still hears$/)
+test('200 workers are terminated under traffic, eight at once, and nothing of them is left', async (t) => {
+  flood(t)
+  const program = run(t, 'fixtures/life.js', 'terminated', PORT)
+  assert.deepEqual(await program.end(), { code: 0, signal: null })
+  const { terminated, before, after } = await program.json(({ terminated }) => terminated > 0)
+  assert.equal(terminated, 200)
+  assert.deepEqual(after, before)
+  assert.equal(before.memberships, 1)
 })
 
 test('the thread runs while something is open, and leaves no descriptor behind', async (t) => {
@@ -72,36 +91,6 @@ test('the thread runs while something is open, and leaves no descriptor behind',
   assert.equal(threads(), 0)
   assert.equal(openDescriptors().length, descriptors)
 })
-
-test('10,000 times opened and closed leaves nothing behind', async (t) => {
-  const keep = listenHere(t)
-  const { port } = keep.address()
-  for (let i = 0; i < 500; i++) await openAndClose()
-  const sockets = openSockets()
-  const memberships = igmp()
-  const memory = process.memoryUsage().rss
-  for (let i = 0; i < 5000; i++) await openAndClose()
-  // Sending sockets stay for a second.
-  await until(() => openSockets() <= sockets)
-  assert.deepEqual(igmp(), memberships)
-  assert.equal(nativeThreads().length, 1)
-  const grown = process.memoryUsage().rss - memory
-  assert.ok(grown < 64 * 1024 * 1024, `${grown} bytes more`)
-
-  async function openAndClose() {
-    const listener = listen({ port, group: '239.1.3.1', ...LOOPBACK })
-    const caster = cast('x', 1000, { port, ...LOOPBACK })
-    await Promise.all([listener.close(), caster.close()])
-  }
-})
-
-/** The groups joined on loopback, as the kernel tells. */
-const igmp = () =>
-  readFileSync('/proc/net/igmp', 'utf8')
-    .split('\n')
-    .filter((line) => line.startsWith('\t'))
-    .map((line) => line.trim().split(/\s+/)[0])
-    .sort()
 
 test('an idle listener and a cast that is not due wake nothing', async (t) => {
   const program = run(t, 'fixtures/idle.js')

@@ -98,11 +98,15 @@ class Process {
     return this.lines.map(parsed)
   }
 
-  /** Waits until it ends by itself. */
-  async end() {
+  /**
+   * Waits until it ends by itself.
+   *
+   * @param {number} [within] milliseconds
+   */
+  async end(within = DEADLINE) {
     let timer
     const late = new Promise((_, reject) => {
-      timer = setTimeout(() => reject(this.#error('did not end')), DEADLINE)
+      timer = setTimeout(() => reject(this.#error('did not end')), within)
     })
     try {
       return await Promise.race([this.ended, late])
@@ -181,9 +185,13 @@ async function until(condition) {
  */
 function nativeThreads(pid = 'self') {
   const folder = `/proc/${pid}/task`
-  return readdirSync(folder).filter(
-    (task) => readFileSync(`${folder}/${task}/comm`, 'utf8').trim() === 'lan-peers'
-  )
+  return readdirSync(folder).filter((task) => {
+    try {
+      return readFileSync(`${folder}/${task}/comm`, 'utf8').trim() === 'lan-peers'
+    } catch {
+      return false // it has ended meanwhile
+    }
+  })
 }
 
 /** What this process has open: `socket:[123]`, `anon_inode:[eventpoll]` ... */
@@ -221,4 +229,28 @@ function nodeCommand(script, args) {
   return [process.execPath, ...words, path, ...texts]
 }
 
-module.exports = { Process, nativeThreads, nodeCommand, openDescriptors, openSockets, run, until }
+/**
+ * How often an IPv4 group is joined on this computer, as the kernel tells; by all its programs.
+ *
+ * @param {string} group
+ */
+function memberships(group) {
+  const hex = group
+    .split('.')
+    .reverse()
+    .map((byte) => Number(byte).toString(16).padStart(2, '0'))
+  const line = new RegExp(`^\\s+${hex.join('')}\\s+(\\d+)`, 'gim')
+  const found = readFileSync('/proc/net/igmp', 'utf8').matchAll(line)
+  return [...found].reduce((sum, [, users]) => sum + Number(users), 0)
+}
+
+module.exports = {
+  Process,
+  memberships,
+  nativeThreads,
+  nodeCommand,
+  openDescriptors,
+  openSockets,
+  run,
+  until
+}

@@ -6,6 +6,8 @@
 
 mod client;
 mod options;
+#[cfg(feature = "test-hooks")]
+pub mod test_hooks;
 
 pub use client::Client;
 

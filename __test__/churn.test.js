@@ -1,0 +1,58 @@
+'use strict'
+
+const assert = require('node:assert/strict')
+const { test } = require('node:test')
+const { copyWithHooks } = require('./copies.js')
+const { run } = require('./process.js')
+
+/** Set by scripts/nightly. */
+const SECONDS = process.env.LAN_PEERS_LONG === 'yes' ? 600 : 60
+
+/** A small young generation, for what V8 makes of it when there is much to do is no leak. */
+const CHURN = '--expose-gc --max-semi-space-size=1 fixtures/churn.js'
+
+const MIB = 1024 * 1024
+
+for (const kind of ['listener', 'caster']) {
+  test(`10,000 times a ${kind} is opened and closed, and not a byte, descriptor or membership is left`, async (t) => {
+    const program = run(t, CHURN, copyWithHooks(t), 'reopen', kind)
+    assert.deepEqual(await program.end(60_000), { code: 0, signal: null })
+    const { before, after } = await program.json(() => true)
+    assert.deepEqual(after.kernel, before.kernel)
+    assert.equal(after.kernel.threads, 1)
+    // What grows is not one of each: a table that has become larger.
+    assert.ok(after.allocated - before.allocated < 10_000, `${after.allocated - before.allocated}`)
+    const grown = after.rss - before.rss
+    assert.ok(grown < 4 * MIB, `${grown} bytes more`)
+  })
+}
+
+test('a listener that nobody holds goes on hearing, and what is closed is collected', async (t) => {
+  const program = run(t, CHURN, copyWithHooks(t), 'collect')
+  assert.deepEqual(await program.end(), { code: 0, signal: null })
+  const { unheld, closed } = await program.json(() => true)
+  assert.equal(unheld, 'hears')
+  for (const [what, count] of Object.entries(closed)) assert.ok(count >= 100, `${count} ${what}`)
+})
+
+test(`${SECONDS} seconds of coming and going under traffic, with flat memory`, async (t) => {
+  const program = run(t, CHURN, copyWithHooks(t), 'churn', String(SECONDS))
+  assert.deepEqual(await program.end((SECONDS + 30) * 1000), { code: 0, signal: null })
+  const { samples, rounds, heard } = await program.json((value) => value.samples)
+  assert.ok(rounds > 10 * SECONDS, `${rounds} rounds`)
+  assert.ok(heard > rounds, `${heard} messages`)
+  // The first quarter is for what is kept once.
+  const [first, ...later] = samples.slice(samples.length / 4)
+  const last = later.at(-1)
+  t.diagnostic(JSON.stringify({ rounds, heard, first, last }))
+  assert.deepEqual(last.kernel, first.kernel)
+  for (const [what, most] of Object.entries({
+    allocated: 4096,
+    heap: MIB,
+    buffers: MIB,
+    rss: 8 * MIB
+  })) {
+    const grown = last[what] - first[what]
+    assert.ok(grown <= most, `${what} has grown by ${grown} bytes`)
+  }
+})
