@@ -29,12 +29,13 @@ function copyOfPackage(t, binary = join(ROOT, BINARY)) {
 }
 
 /**
- * A copy whose binary has the hooks of src/binding/test_hooks.rs.
+ * A copy whose binary has the hooks of src/binding/test_hooks.rs: the one that LAN_PEERS_TEST_HOOKS names, if any.
  *
  * @param {import('node:test').TestContext} t
  * @returns {string} its folder
  */
 function copyWithHooks(t) {
+  if (process.env.LAN_PEERS_TEST_HOOKS) return copyOfPackage(t, process.env.LAN_PEERS_TEST_HOOKS)
   const folder = join(ROOT, 'target', 'test-hooks')
   const args = ['build', '--lib', '--locked', '--quiet', '--features', 'test-hooks']
   execFileSync('cargo', [...args, '--target-dir', folder], {

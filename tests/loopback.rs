@@ -93,7 +93,7 @@ impl Host {
                 return;
             }
             self.rung.recv_timeout(DEADLINE).unwrap();
-            self.client.take();
+            while self.client.take().more {}
         }
     }
 }

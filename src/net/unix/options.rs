@@ -100,11 +100,12 @@ pub(in crate::net) fn leave_source(
 }
 
 fn source_request(group: Ipv4Addr, source: Ipv4Addr, interface: InterfaceIndex) -> libc::group_source_req {
-    libc::group_source_req {
-        gsr_interface: interface.0,
-        gsr_group: storage(group),
-        gsr_source: storage(source),
-    }
+    // SAFETY: all zero is a value of it. Nothing uninitialised goes to the system: it has padding.
+    let mut request: libc::group_source_req = unsafe { mem::zeroed() };
+    request.gsr_interface = interface.0;
+    request.gsr_group = storage(group);
+    request.gsr_source = storage(source);
+    request
 }
 
 fn storage(address: Ipv4Addr) -> libc::sockaddr_storage {

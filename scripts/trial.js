@@ -1,6 +1,7 @@
 'use strict'
 
-// What scripts/wine runs on Windows' side: the package in the folder that the first argument names, on loopback.
+// What scripts/wine runs on Windows' side, and scripts/sanitize under valgrind: the package in the folder that the first
+// argument names, on loopback.
 // Prints a line for each trial, and fails if one does.
 
 const assert = require('node:assert/strict')
