@@ -5,8 +5,8 @@ const { once } = require('node:events')
 const { readFileSync, readdirSync, readlinkSync } = require('node:fs')
 const { createInterface } = require('node:readline')
 
-/** Ten times what anything waited for here usually takes, and more: this machine may be busy. */
-const DEADLINE = 20_000
+/** Ten times what anything waited for here usually takes, and more: this machine may be busy. With a sanitizer all is slow. */
+const DEADLINE = 20_000 * Number(process.env.LAN_PEERS_PATIENCE ?? 1)
 
 /**
  * A line as JSON; `undefined` if it is none.
