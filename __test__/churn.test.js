@@ -13,6 +13,9 @@ const CHURN = '--expose-gc --max-semi-space-size=1 fixtures/churn.js'
 
 const MIB = 1024 * 1024
 
+/** Memberships of the groups that come and go. */
+const NONE = [0, 0, 0]
+
 for (const kind of ['listener', 'caster']) {
   test(`10,000 times a ${kind} is opened and closed, and not a byte, descriptor or membership is left`, async (t) => {
     const program = run(t, CHURN, copyWithHooks(t), 'reopen', kind)
@@ -20,6 +23,7 @@ for (const kind of ['listener', 'caster']) {
     const { before, after } = await program.json(() => true)
     assert.deepEqual(after.kernel, before.kernel)
     assert.equal(after.kernel.threads, 1)
+    assert.deepEqual(after.kernel.memberships, NONE)
     // What grows is not one of each: a table that has become larger.
     assert.ok(after.allocated - before.allocated < 10_000, `${after.allocated - before.allocated}`)
     const grown = after.rss - before.rss
@@ -46,6 +50,7 @@ test(`${SECONDS} seconds of coming and going under traffic, with flat memory`, a
   const last = later.at(-1)
   t.diagnostic(JSON.stringify({ rounds, heard, first, last }))
   assert.deepEqual(last.kernel, first.kernel)
+  assert.deepEqual(last.kernel.memberships, NONE)
   for (const [what, most] of Object.entries({
     allocated: 4096,
     heap: MIB,

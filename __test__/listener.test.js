@@ -6,7 +6,7 @@ const dgram = require('node:dgram')
 const { test } = require('node:test')
 const { cast, listen } = require('..')
 const { LOOPBACK, block, castTo, listenHere, traffic } = require('./loopback.js')
-const { run, until } = require('./process.js')
+const { openSockets, run, until } = require('./process.js')
 
 /**
  * Sends datagrams by unicast to a listener on loopback, and resolves when the system has taken them.
@@ -175,6 +175,16 @@ test('joins and leaves groups while it listens', async (t) => {
   heard.length = 0
   await until(() => heard.length >= 5)
   assert.deepEqual([...new Set(heard)], ['b to 239.1.1.2'])
+})
+
+test('what 25 groups take beside one socket is given back when they are left', (t) => {
+  const listener = listenHere(t)
+  const before = openSockets()
+  const groups = Array.from({ length: 25 }, (_, i) => `239.1.8.${i}`)
+  for (const group of groups) listener.join(group)
+  assert.ok(openSockets() > before, 'Linux lets one have 20')
+  for (const group of groups) listener.leave(group)
+  assert.equal(openSockets(), before)
 })
 
 test('two listeners of one port both hear, and leaving by one takes nothing from the other', async (t) => {
