@@ -21,7 +21,8 @@ class Handle extends EventEmitter {
   #referenced = true
   /** @type {Promise<void> | undefined} */
   #closing
-  #closed = () => {}
+  /** @type {(() => void) | undefined} */
+  #closed
   /** @type {Disposable | undefined} */
   #abortListener
 
@@ -103,7 +104,7 @@ class Handle extends EventEmitter {
     this.#abortListener?.[Symbol.dispose]()
     if (this.#referenced) this.#environment.unref()
     emitSafely(this, 'close')
-    this.#closed()
+    this.#closed?.()
   }
 
   [kInterfaces]() {

@@ -2,30 +2,34 @@
 
 mod failure;
 mod names;
+mod paths;
 mod route;
 mod sockets;
 mod way;
 
-use std::collections::{HashMap, HashSet};
-use std::net::{IpAddr, SocketAddr};
+use std::collections::HashSet;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::engine::backoff::Backoff;
+use rustc_hash::FxHashMap;
+
 use crate::engine::timers::Timers;
 use crate::engine::{Deadline, Doorbell, Notice, ObjectId, chance};
 use crate::error::Fault;
-use crate::net::{Chosen, Destination, Family, Interface, Selection, SendOptions, Unused};
+use crate::net::{Family, Interface, SendOptions, Unused};
 use crate::report::{InterfaceReport, Usage, report};
 
-use failure::{Failure, News};
+use failure::{Failure, News, Trouble};
 use names::Names;
 pub(crate) use names::{LookUp, NameId, Resolved};
-use route::Route;
+pub(crate) use paths::PathsId;
+pub use paths::Target;
+use paths::{AllPaths, Path, Paths};
 pub(crate) use sockets::Own;
 use sockets::Sockets;
-use way::{Way, ways};
+use way::Way;
 
 /// How long a sending socket outlives its last cast. What it sent may still lie in the kernel, and only while the
 /// port is ours can nobody else's datagram be taken for it.
@@ -39,6 +43,9 @@ const ALONE: Duration = Duration::from_secs(2);
 /// it is known to be gone: then there is nothing to tell but that.
 const TELL: Duration = Duration::from_millis(100);
 
+/// The time between two moments at which casts are due. Many casts then wake the thread no more often than few.
+const TICK: Duration = Duration::from_millis(1);
+
 /// How a cast casts.
 #[derive(Clone, Debug)]
 pub struct CastOptions {
@@ -46,20 +53,8 @@ pub struct CastOptions {
     pub payload: Box<[u8]>,
     /// How often.
     pub interval: Duration,
-    /// To which groups.
-    pub groups: Vec<IpAddr>,
-    /// To which port.
-    pub port: u16,
-    /// Where to beside the groups, by unicast.
-    pub to: Vec<Destination>,
-    /// Whether to send to the IPv4 broadcast address of each interface, too.
-    pub broadcast: bool,
-    /// On which interfaces.
-    pub selection: Selection,
-    /// Hops a datagram to a group may make.
-    pub ttl: u8,
-    /// Whether this host hears it too.
-    pub loopback: bool,
+    /// Where to: casts that share it take little room.
+    pub target: Arc<Target>,
     /// What is counted while it casts.
     pub counters: Arc<CastCounters>,
 }
@@ -92,35 +87,35 @@ impl CastCounters {
 pub(crate) struct Casting {
     sockets: Sockets,
     names: Names,
-    casts: HashMap<ObjectId, Cast>,
+    paths: AllPaths,
+    casts: FxHashMap<ObjectId, Cast>,
     /// Where the cast that is being sent has gone by now; kept for its memory.
     sent_to: HashSet<SocketAddr>,
+    /// From when on the [`TICK`]s are counted.
+    first_tick: Option<Instant>,
 }
 
+/// There may be tens of thousands: what they have in common is in their paths.
 struct Cast {
     client: Arc<Doorbell>,
     payload: Box<[u8]>,
     interval: Duration,
-    groups: Box<[IpAddr]>,
-    port: u16,
-    broadcast: bool,
-    ttl: u8,
-    loopback: bool,
-    selection: Selection,
-    /// Since when nothing but loopback is usable, if so.
-    alone_since: Option<Instant>,
-    ways: Box<[Way]>,
-    routes: Box<[Route]>,
+    paths: PathsId,
     counters: Arc<CastCounters>,
-    /// For sockets that cannot be opened.
-    retries: Backoff,
+    trouble: Option<Box<Trouble>>,
 }
 
 impl Casting {
     /// No casts yet; `look_up` resolves the names they send to.
     pub(crate) fn new(look_up: LookUp) -> Self {
-        let names = Names::new(look_up);
-        Self { sockets: Sockets::default(), names, casts: HashMap::new(), sent_to: HashSet::new() }
+        Self {
+            sockets: Sockets::default(),
+            names: Names::new(look_up),
+            paths: AllPaths::default(),
+            casts: FxHashMap::default(),
+            sent_to: HashSet::new(),
+            first_tick: None,
+        }
     }
 
     /// The addresses that this process sends from.
@@ -143,83 +138,68 @@ impl Casting {
         now: Instant,
         timers: &mut Timers<Deadline>,
     ) {
-        let CastOptions {
-            payload,
-            interval,
-            groups,
-            port,
-            to,
-            broadcast,
-            selection,
-            ttl,
-            loopback,
-            counters,
-        } = options;
-        let routes: Box<[_]> = to.into_iter().map(|one| Route::new(one, &mut self.names)).collect();
-        let cast = Cast {
-            client,
-            payload,
-            interval,
-            groups: groups.into_boxed_slice(),
-            port,
-            broadcast,
-            ttl,
-            loopback,
-            selection,
-            alone_since: None,
-            ways: Box::default(),
-            routes,
-            counters,
-            retries: Backoff::default(),
-        };
-        for socket in cast.routed() {
-            self.sockets.hold(socket);
-            timers.cancel(Deadline::Linger(socket));
+        let CastOptions { payload, interval, target, counters } = options;
+        let (paths, new) = self.paths.to(target, &mut self.names);
+        if new {
+            let routed: Vec<_> = self.paths.get(paths).into_iter().flat_map(Paths::routed).collect();
+            self.hold(routed.into_iter(), timers);
+            self.follow(paths, interfaces, now, timers);
         }
-        self.casts.insert(id, cast);
+        if let Some(paths) = self.paths.get_mut(paths) {
+            paths.casts.insert(id);
+        }
+        self.casts.insert(id, Cast { client, payload, interval, paths, counters, trouble: None });
         self.tell_unresolved(id);
-        self.follow(id, interfaces, now, timers);
-        self.send_by_routes(id, now, timers, |_| true);
-        self.plan_retry(id, now, timers);
-        timers.set(Deadline::Cast(id), now + interval);
+        self.send(id, now, timers);
+        timers.set(Deadline::Cast(id), self.tick_after(now + interval));
     }
 
-    /// Brings the ways out of a cast in line with the interfaces, and sends at once by those that are new, and where it
-    /// failed the last time. Says whether anything has changed.
-    pub(crate) fn follow(
+    /// Brings all paths in line with the interfaces, see [`Casting::follow`].
+    pub(crate) fn follow_all(
         &mut self,
-        id: ObjectId,
         interfaces: &[Interface],
         now: Instant,
         timers: &mut Timers<Deadline>,
-    ) -> bool {
-        let Some(cast) = self.casts.get_mut(&id) else { return false };
-        let waited = cast.alone_since;
-        cast.note_alone(interfaces, now);
-        match cast.alone_since {
+    ) -> Vec<ObjectId> {
+        let all: Vec<_> = self.paths.ids().collect();
+        all.into_iter().flat_map(|paths| self.follow(paths, interfaces, now, timers)).collect()
+    }
+
+    /// Brings paths in line with the interfaces; their casts send at once by the ways that are new, and where it
+    /// failed the last time. Gives the casts for which something has changed.
+    pub(crate) fn follow(
+        &mut self,
+        id: PathsId,
+        interfaces: &[Interface],
+        now: Instant,
+        timers: &mut Timers<Deadline>,
+    ) -> Vec<ObjectId> {
+        let Some(paths) = self.paths.get_mut(id) else { return Vec::new() };
+        let waited = paths.alone_since.is_some();
+        let before = paths.follow(interfaces, now);
+        match paths.alone_since {
             Some(since) if since + ALONE > now => timers.set(Deadline::Alone(id), since + ALONE),
             _ => timers.cancel(Deadline::Alone(id)),
         }
-        let ways = ways(cast, interfaces, now).into_boxed_slice();
-        let mut before = std::mem::replace(&mut cast.ways, ways);
-        let changed = before.len() != cast.ways.len()
-            || before.iter().zip(&cast.ways).any(|(before, way)| !before.is(way));
-        for way in &cast.ways {
-            self.sockets.hold(way.socket);
-            timers.cancel(Deadline::Linger(way.socket));
-        }
-        let mut new = Vec::new();
-        for (i, way) in cast.ways.iter_mut().enumerate() {
-            match before.iter_mut().find(|before| before.is(way)) {
-                Some(before) => way.failure = std::mem::take(&mut before.failure),
-                None => new.push(i),
+        let positions: Vec<_> =
+            paths.ways.iter().map(|way| before.iter().position(|before| before.is(way))).collect();
+        let stay = positions.iter().enumerate().all(|(i, before)| *before == Some(i));
+        let changed = !stay || before.len() != positions.len() || waited != paths.alone_since.is_some();
+        let sockets = |ways: &[Way]| ways.iter().map(|way| way.socket).collect::<Vec<_>>();
+        let hold = sockets(&paths.ways);
+        let casts: Vec<_> = paths.casts.iter().copied().collect();
+        self.hold(hold.into_iter(), timers);
+        self.release(sockets(&before).into_iter(), now, timers);
+        for id in &casts {
+            if let Some(trouble) = self.casts.get_mut(id).and_then(|cast| cast.trouble.as_mut()) {
+                trouble.follow(positions.iter().copied());
             }
+            let is_new = |path| matches!(path, Path::Way(i) if positions[i].is_none());
+            self.send_by(*id, now, timers, |path, failure| {
+                is_new(path) || failure.is_some_and(|failure| failure.get().is_some())
+            });
         }
-        self.release(before.iter().map(|way| way.socket), now, timers);
-        self.send_by_ways(id, now, timers, |i, way| new.contains(&i) || way.failure.get().is_some());
-        self.send_by_routes(id, now, timers, |route| route.failure.get().is_some());
-        self.plan_retry(id, now, timers);
-        changed || waited.is_some() != self.casts.get(&id).is_some_and(|cast| cast.alone_since.is_some())
+        if changed { casts } else { Vec::new() }
     }
 
     /// Changes a cast, sends at once, and counts the interval from now.
@@ -234,7 +214,8 @@ impl Casting {
         let Some(cast) = self.casts.get_mut(&id) else { return };
         cast.payload = payload;
         cast.interval = interval.unwrap_or(cast.interval);
-        timers.set(Deadline::Cast(id), now + cast.interval);
+        let due = now + cast.interval;
+        timers.set(Deadline::Cast(id), self.tick_after(due));
         self.send(id, now, timers);
     }
 
@@ -245,25 +226,35 @@ impl Casting {
         self.send(id, now, timers);
     }
 
+    /// The first [`TICK`] that is not before a moment. Intervals are whole numbers of them, so that a schedule that begins
+    /// with one keeps to them.
+    fn tick_after(&mut self, at: Instant) -> Instant {
+        let first = *self.first_tick.get_or_insert(at);
+        let past = at.saturating_duration_since(first).as_nanos() % TICK.as_nanos();
+        if past == 0 { at } else { at + (TICK - Duration::from_nanos(past as u64)) }
+    }
+
     /// Sends a cast's payload once to everybody it is for.
     pub(crate) fn send(&mut self, id: ObjectId, now: Instant, timers: &mut Timers<Deadline>) {
-        self.send_by_ways(id, now, timers, |_, _| true);
-        self.send_by_routes(id, now, timers, |_| true);
-        self.plan_retry(id, now, timers);
+        self.send_by(id, now, timers, |_, _| true);
     }
 
     /// Tries again what a cast could not open a socket for. Says whether there is such a cast.
     pub(crate) fn retry(&mut self, id: ObjectId, now: Instant, timers: &mut Timers<Deadline>) -> bool {
-        self.send_by_ways(id, now, timers, |_, way| way.failure.is_of_opening());
-        self.send_by_routes(id, now, timers, |route| route.failure.is_of_opening());
-        self.plan_retry(id, now, timers);
+        self.send_by(id, now, timers, |_, failure| failure.is_some_and(Failure::is_of_opening));
         self.casts.contains_key(&id)
     }
 
-    /// Those of which something failed the last time.
-    pub(crate) fn failing(&self) -> impl Iterator<Item = ObjectId> {
-        let failing = |cast: &Cast| cast.failures().any(|failure| failure.get().is_some());
-        self.casts.iter().filter(move |(_, cast)| failing(cast)).map(|(id, _)| *id)
+    /// Tries again at once whatever failed the last time.
+    pub(crate) fn retry_what_failed(&mut self, now: Instant, timers: &mut Timers<Deadline>) {
+        let fails = |failure: &Failure| failure.get().is_some();
+        let failing =
+            |cast: &Cast| cast.trouble.as_ref().is_some_and(|trouble| trouble.failures().any(fails));
+        let failing: Vec<_> =
+            self.casts.iter().filter(|(_, cast)| failing(cast)).map(|(id, _)| *id).collect();
+        for id in failing {
+            self.send_by(id, now, timers, |_, failure| failure.is_some_and(fails));
+        }
     }
 
     /// The network has changed: names that did not resolve may do so now.
@@ -271,72 +262,63 @@ impl Casting {
         self.names.retry(now, timers);
     }
 
-    /// Sends a cast's payload by some of its ways; `wanted` is asked with their positions, too.
-    fn send_by_ways(
+    /// Sends a cast's payload by some of its paths, by routes to each address once. `wanted` is asked of each, with what
+    /// has failed by it, if the cast has any trouble.
+    fn send_by(
         &mut self,
         id: ObjectId,
         now: Instant,
         timers: &mut Timers<Deadline>,
-        wanted: impl Fn(usize, &Way) -> bool,
+        wanted: impl Fn(Path, Option<&Failure>) -> bool,
     ) {
+        let Self { casts, paths, sockets, names, sent_to, .. } = self;
         // Who closes everything waits for it, and not for what was asked for before.
-        let Some(cast) = self.casts.get_mut(&id).filter(|cast| !cast.client.is_closing()) else { return };
-        for (_, way) in cast.ways.iter_mut().enumerate().filter(|(i, way)| wanted(*i, way)) {
-            if way.send(&mut self.sockets, &cast.payload, &cast.counters) {
-                timers.set_if_none(Deadline::Tell(id), now + TELL);
+        let Some(cast) = casts.get_mut(&id).filter(|cast| !cast.client.is_closing()) else { return };
+        let Some(paths) = paths.get(cast.paths) else { return };
+        let Cast { payload, counters, trouble, .. } = cast;
+        sent_to.clear();
+        let mut is_news = false;
+        for path in paths.all() {
+            if !wanted(path, trouble.as_mut().map(|trouble| &*trouble.by(path))) {
+                continue;
+            }
+            let fault = match path {
+                Path::Way(i) => paths.ways[i].send(sockets, payload, counters),
+                Path::Route(i) => paths.routes[i].send(sockets, names, payload, counters, sent_to),
+            };
+            if fault.is_some() || trouble.is_some() {
+                let trouble = trouble.get_or_insert_with(|| Box::new(Trouble::none(paths)));
+                is_news |= trouble.by(path).change(fault);
             }
         }
-    }
-
-    /// Sends a cast's payload to some of its destinations, to each address once.
-    fn send_by_routes(
-        &mut self,
-        id: ObjectId,
-        now: Instant,
-        timers: &mut Timers<Deadline>,
-        wanted: impl Fn(&Route) -> bool,
-    ) {
-        let Some(cast) = self.casts.get_mut(&id).filter(|cast| !cast.client.is_closing()) else { return };
-        self.sent_to.clear();
-        for route in cast.routes.iter_mut().filter(|route| wanted(route)) {
-            let Self { sockets, names, sent_to, .. } = self;
-            if route.send(sockets, names, &cast.payload, &cast.counters, sent_to) {
-                timers.set_if_none(Deadline::Tell(id), now + TELL);
-            }
+        if is_news {
+            timers.set_if_none(Deadline::Tell(id), now + TELL);
         }
+        cast.plan_retry(id, now, timers);
     }
 
     /// Tells what fails by now and what does not any more, each once.
     pub(crate) fn tell(&mut self, id: ObjectId) {
-        let Some(Cast { client, ways, routes, .. }) = self.casts.get_mut(&id) else { return };
+        let Some(cast) = self.casts.get_mut(&id) else { return };
+        let Some(Trouble { ways, routes, .. }) = cast.trouble.as_deref_mut() else { return };
         let mut changed = false;
         for way in ways {
-            match way.failure.tell() {
+            match way.tell() {
                 News::Nothing => continue,
                 News::Recovered => {}
-                News::Failed(fault) => client.notify(Notice::Warning(id, fault.clone())),
+                News::Failed(fault) => cast.client.notify(Notice::Warning(id, fault.clone())),
             }
             changed = true;
         }
         if changed {
-            client.interfaces_changed(Some(id));
+            cast.client.interfaces_changed(Some(id));
         }
         for route in routes {
-            if let News::Failed(fault) = route.failure.tell() {
-                client.notify(Notice::Warning(id, fault.clone()));
+            if let News::Failed(fault) = route.tell() {
+                cast.client.notify(Notice::Warning(id, fault.clone()));
             }
         }
-    }
-
-    /// Has [`Casting::retry`] be called in a while, if there is something to retry.
-    fn plan_retry(&mut self, id: ObjectId, now: Instant, timers: &mut Timers<Deadline>) {
-        let Some(cast) = self.casts.get_mut(&id) else { return };
-        if !cast.lacks_a_socket() {
-            cast.retries.succeeded();
-            timers.cancel(Deadline::Retry(id));
-        } else if !timers.is_set(Deadline::Retry(id)) {
-            timers.set(Deadline::Retry(id), now + cast.retries.failed(chance::any()));
-        }
+        cast.forget_what_is_over();
     }
 
     /// Closes a cast. The sockets that it was the last to use stay for [`LINGER`]. Says whose it was.
@@ -347,14 +329,26 @@ impl Casting {
         timers: &mut Timers<Deadline>,
     ) -> Option<Arc<Doorbell>> {
         let cast = self.casts.remove(&id)?;
-        for deadline in [Deadline::Cast(id), Deadline::Alone(id), Deadline::Retry(id), Deadline::Tell(id)] {
+        for deadline in [Deadline::Cast(id), Deadline::Retry(id), Deadline::Tell(id)] {
             timers.cancel(deadline);
         }
-        self.release(cast.ways.iter().map(|way| way.socket).chain(cast.routed()), now, timers);
-        for name in cast.names() {
-            self.names.release(name, timers);
+        if let Some(paths) = self.paths.leave(cast.paths, id) {
+            timers.cancel(Deadline::Alone(cast.paths));
+            let sockets = paths.ways.iter().map(|way| way.socket).chain(paths.routed());
+            self.release(sockets, now, timers);
+            for name in paths.names() {
+                self.names.release(name, timers);
+            }
         }
         Some(cast.client)
+    }
+
+    /// Begins one use of each of some sockets.
+    fn hold(&mut self, sockets: impl Iterator<Item = SendOptions>, timers: &mut Timers<Deadline>) {
+        for socket in sockets {
+            self.sockets.hold(socket);
+            timers.cancel(Deadline::Linger(socket));
+        }
     }
 
     /// Ends one use of each of some sockets.
@@ -391,17 +385,15 @@ impl Casting {
     ) {
         let first = self.names.addresses(name).is_empty();
         self.names.resolved(name, answer, now, timers);
-        let users: Vec<_> = self
-            .casts
-            .iter()
-            .filter(|(_, cast)| cast.names().any(|used| used == name))
-            .map(|(id, _)| *id)
-            .collect();
-        for id in users {
+        for id in self.paths.casts_to(name) {
             self.tell_unresolved(id);
             // What is sent at once is for those who are known only now, too.
             if first {
-                self.send_by_routes(id, now, timers, |route| route.name() == Some(name));
+                let Some(cast) = self.casts.get(&id) else { continue };
+                let Some(paths) = self.paths.get(cast.paths) else { continue };
+                let leads_there: Vec<_> =
+                    paths.routes.iter().map(|route| route.name() == Some(name)).collect();
+                self.send_by(id, now, timers, |path, _| matches!(path, Path::Route(i) if leads_there[i]));
             }
         }
     }
@@ -430,95 +422,69 @@ impl Casting {
         now: Instant,
     ) -> Option<Vec<InterfaceReport>> {
         let cast = self.casts.get(&id)?;
-        let verdicts = Family::ALL.map(|family| cast.verdicts(interfaces, family, now));
+        let paths = self.paths.get(cast.paths)?;
+        let verdicts = Family::ALL.map(|family| paths.verdicts(interfaces, family, now));
         Some(report(interfaces, |i, family| {
-            if !cast.sends_by_interfaces(family) {
+            if !paths.go_by_interfaces(family) {
                 return Usage::Unused(Unused::NoGroup(family));
             }
             let obstacle = match &verdicts[family as usize][i] {
                 Ok(chosen) => chosen.obstacle,
                 Err(unused) => return Usage::Unused(unused.clone()),
             };
-            let is_here = |way: &&Way| {
+            let is_here = |(_, way): &(usize, &Way)| {
                 way.interface == interfaces[i].index && way.to.iter().any(|to| Family::of(to.ip()) == family)
             };
-            let mut ways = cast.ways.iter().filter(is_here).peekable();
+            let mut ways = paths.ways.iter().enumerate().filter(is_here).peekable();
             if ways.peek().is_none() {
                 return Usage::Unused(Unused::Nobody);
             }
-            let failure = ways.find_map(|way| way.failure.get());
+            let failure = ways.find_map(|(way, _)| cast.trouble.as_ref()?.ways[way].get());
             failure.cloned().map_or(Usage::Joined(obstacle), Usage::Failing)
         }))
     }
 
     /// Tells a cast which of its names do not resolve, once.
     fn tell_unresolved(&mut self, id: ObjectId) {
-        let Some(Cast { client, routes, .. }) = self.casts.get_mut(&id) else { return };
+        let Some(cast) = self.casts.get_mut(&id) else { return };
+        let Some(paths) = self.paths.get(cast.paths) else { return };
         let mut told = HashSet::new();
-        for route in routes {
+        for (i, route) in paths.routes.iter().enumerate() {
             let failure = route.name().and_then(|name| self.names.failure(name));
+            if failure.is_none() && cast.trouble.is_none() {
+                continue;
+            }
+            let trouble = cast.trouble.get_or_insert_with(|| Box::new(Trouble::none(paths)));
+            let unresolved = &mut trouble.unresolved[i];
             if let Some((name, reason)) = failure
-                && !route.unresolved
+                && !*unresolved
                 && told.insert(Arc::clone(name))
             {
-                client.notify(Notice::Unresolved(id, Arc::clone(name), Arc::clone(reason)));
+                cast.client.notify(Notice::Unresolved(id, Arc::clone(name), Arc::clone(reason)));
             }
-            route.unresolved = failure.is_some();
+            *unresolved = failure.is_some();
         }
+        cast.forget_what_is_over();
     }
 }
 
 impl Cast {
-    /// Whether it sends by interfaces in this family, and not by the routing table alone.
-    fn sends_by_interfaces(&self, family: Family) -> bool {
-        (self.broadcast && family == Family::V4)
-            || self.groups.iter().any(|group| Family::of(*group) == family)
-    }
-
-    /// For each interface whether it is sent on, or why not.
-    fn verdicts(
-        &self,
-        interfaces: &[Interface],
-        family: Family,
-        now: Instant,
-    ) -> Vec<Result<Chosen, Unused>> {
-        let mut verdicts = self.selection.sending(interfaces, family);
-        if self.alone_since.is_some_and(|since| now < since + ALONE) {
-            for verdict in &mut verdicts {
-                if verdict.as_ref().is_ok_and(|chosen| chosen.loopback) {
-                    *verdict = Err(Unused::OthersMayCome);
-                }
-            }
+    /// Has [`Casting::retry`] be called in a while, if there is something to retry.
+    fn plan_retry(&mut self, id: ObjectId, now: Instant, timers: &mut Timers<Deadline>) {
+        let Some(trouble) = &mut self.trouble else { return };
+        if !trouble.failures().any(Failure::is_of_opening) {
+            trouble.retries.succeeded();
+            timers.cancel(Deadline::Retry(id));
+        } else if !timers.is_set(Deadline::Retry(id)) {
+            timers.set(Deadline::Retry(id), now + trouble.retries.failed(chance::any()));
         }
-        verdicts
+        self.forget_what_is_over();
     }
 
-    /// Notes since when it would be sent on loopback for want of anything else.
-    fn note_alone(&mut self, interfaces: &[Interface], now: Instant) {
-        let alone = self.selection.is_automatic()
-            && self.sends_by_interfaces(Family::V4)
-            && self.selection.sending(interfaces, Family::V4).iter().flatten().any(|chosen| chosen.loopback);
-        self.alone_since = alone.then(|| self.alone_since.unwrap_or(now));
-    }
-
-    /// Whether a socket could not be opened that may be later.
-    fn lacks_a_socket(&self) -> bool {
-        self.failures().any(Failure::is_of_opening)
-    }
-
-    fn failures(&self) -> impl Iterator<Item = &Failure> {
-        self.ways.iter().map(|way| &way.failure).chain(self.routes.iter().map(|route| &route.failure))
-    }
-
-    /// The sockets that it sends by where the routing table says, each once for each route.
-    fn routed(&self) -> impl Iterator<Item = SendOptions> {
-        self.routes.iter().flat_map(|route| {
-            Family::ALL.into_iter().filter(|family| route.uses(*family)).map(SendOptions::Routed)
-        })
-    }
-
-    fn names(&self) -> impl Iterator<Item = NameId> {
-        self.routes.iter().filter_map(Route::name)
+    fn forget_what_is_over(&mut self) {
+        if self.trouble.as_ref().is_some_and(|trouble| trouble.is_over()) {
+            self.trouble = None;
+        }
     }
 }
 
@@ -537,6 +503,7 @@ fn next_due(due: Instant, interval: Duration, now: Instant) -> Instant {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::Selection;
 
     #[test]
     fn a_cast_that_is_late_is_not_late_for_good() {
@@ -544,13 +511,15 @@ mod tests {
         let options = CastOptions {
             payload: b"tick".as_slice().into(),
             interval: every,
-            groups: vec![[224, 0, 0, 1].into()],
-            port: 9778,
-            to: Vec::new(),
-            broadcast: false,
-            selection: Selection::default(),
-            ttl: 1,
-            loopback: true,
+            target: Arc::new(Target {
+                groups: vec![[224, 0, 0, 1].into()],
+                port: 9778,
+                to: Vec::new(),
+                broadcast: false,
+                selection: Selection::default(),
+                ttl: 1,
+                loopback: true,
+            }),
             counters: Arc::default(),
         };
         let (id, client) = (ObjectId(1), Arc::new(Doorbell::new(|| {})));
@@ -562,10 +531,12 @@ mod tests {
             assert_eq!(timers.take_due(due), Some((due, Deadline::Cast(id))));
             casting.due(id, due, due + Duration::from_millis(7), &mut timers);
         }
-        casting.update(id, b"tock".as_slice().into(), None, start, &mut timers);
-        assert_eq!(timers.next(), Some(start + every));
+        // Between two ticks, it is due at the later one.
+        let moment = start + Duration::from_micros(300);
+        casting.update(id, b"tock".as_slice().into(), None, moment, &mut timers);
+        assert_eq!(timers.earliest(), Some(start + every + TICK));
         assert!(casting.close(id, start, &mut timers).is_some());
-        assert_eq!(timers.next(), None);
+        assert_eq!(timers.earliest(), None);
     }
 
     #[test]

@@ -5,10 +5,11 @@ mod port;
 mod reading;
 mod socket;
 
-use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Instant;
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::engine::backoff::Backoff;
 use crate::engine::timers::Timers;
@@ -62,12 +63,12 @@ impl Default for ListenOptions {
 /// All listeners and their ports.
 pub(crate) struct Listening {
     poll: Arc<Poll>,
-    ports: HashMap<PortId, SharedPort>,
-    ids: HashMap<PortKey, PortId>,
+    ports: FxHashMap<PortId, SharedPort>,
+    ids: FxHashMap<PortKey, PortId>,
     next: usize,
-    listeners: HashMap<ObjectId, Listener>,
+    listeners: FxHashMap<ObjectId, Listener>,
     /// The IPv4 broadcast addresses of this host's networks.
-    broadcast: HashSet<IpAddr>,
+    broadcast: FxHashSet<IpAddr>,
     datagrams: Datagrams,
 }
 
@@ -103,11 +104,11 @@ impl Listening {
     pub(crate) fn new(poll: Arc<Poll>) -> Self {
         Self {
             poll,
-            ports: HashMap::new(),
-            ids: HashMap::new(),
+            ports: FxHashMap::default(),
+            ids: FxHashMap::default(),
             next: 0,
-            listeners: HashMap::new(),
-            broadcast: HashSet::new(),
+            listeners: FxHashMap::default(),
+            broadcast: FxHashSet::default(),
             datagrams: Datagrams::default(),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
-use lan_peers::cast::{CastCounters, CastOptions};
+use lan_peers::cast::{CastCounters, CastOptions, Target};
 use lan_peers::engine::{Client, Notice, ObjectId, Opened};
 use lan_peers::listen::ListenOptions;
 use lan_peers::net::{Selection, errno};
@@ -49,13 +49,15 @@ impl Host {
         let options = CastOptions {
             payload: payload.as_bytes().into(),
             interval,
-            groups: vec![group.into()],
-            port,
-            to: Vec::new(),
-            broadcast: false,
-            selection: loopback(),
-            ttl: 1,
-            loopback: true,
+            target: Arc::new(Target {
+                groups: vec![group.into()],
+                port,
+                to: Vec::new(),
+                broadcast: false,
+                selection: loopback(),
+                ttl: 1,
+                loopback: true,
+            }),
             counters: Arc::clone(&counters),
         };
         (self.client.cast(options).unwrap(), counters)

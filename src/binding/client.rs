@@ -10,6 +10,7 @@ use napi::bindgen_prelude::{BufferSlice, Either, Function, Uint32ArraySlice};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Error, Result, Status};
 use napi_derive::napi;
+use rustc_hash::FxHashMap;
 
 use super::options::{
     CastOptions, CasterStats, Fault, InterfaceReport, ListenOptions, ListenerStats, Notice, Opened, Source,
@@ -38,7 +39,7 @@ pub struct Client {
     client: Rc<engine::Client>,
     bell: Arc<Bell>,
     sources: RefCell<Sources>,
-    casts: RefCell<HashMap<u32, Arc<CastCounters>>>,
+    casts: RefCell<FxHashMap<u32, Arc<CastCounters>>>,
 }
 
 /// The sources that JavaScript knows by number.

@@ -165,17 +165,19 @@ impl CastOptions {
         Ok(cast::CastOptions {
             payload: payload.as_ref().into(),
             interval: Duration::from_millis(u64::from(self.interval)),
-            groups: self.groups.iter().map(|group| parse_group(group)).collect::<Result<_>>()?,
-            port: self.port,
-            to: self
-                .to
-                .iter()
-                .map(|to| Destination::parse(to, self.port).map_err(invalid))
-                .collect::<Result<_>>()?,
-            broadcast: self.broadcast,
-            selection: parse_interfaces(self.interfaces)?,
-            ttl: self.ttl,
-            loopback: self.loopback,
+            target: Arc::new(cast::Target {
+                groups: self.groups.iter().map(|group| parse_group(group)).collect::<Result<_>>()?,
+                port: self.port,
+                to: self
+                    .to
+                    .iter()
+                    .map(|to| Destination::parse(to, self.port).map_err(invalid))
+                    .collect::<Result<_>>()?,
+                broadcast: self.broadcast,
+                selection: parse_interfaces(self.interfaces)?,
+                ttl: self.ttl,
+                loopback: self.loopback,
+            }),
             counters: Arc::new(CastCounters::default()),
         })
     }

@@ -1,5 +1,7 @@
 //! Why sending somewhere fails at present.
 
+use super::paths::{Path, Paths};
+use crate::engine::backoff::Backoff;
 use crate::error::Fault;
 use crate::net::errno;
 
@@ -17,6 +19,16 @@ pub(super) enum News<'a> {
     Recovered,
     /// It is another than the one before, or the first.
     Failed(&'a Fault),
+}
+
+/// What fails of a cast, by each of its paths. Most casts have no trouble, and then none is kept.
+pub(super) struct Trouble {
+    pub(super) ways: Box<[Failure]>,
+    pub(super) routes: Box<[Failure]>,
+    /// Whether it has been told that the name of a route does not resolve.
+    pub(super) unresolved: Box<[bool]>,
+    /// For sockets that cannot be opened.
+    pub(super) retries: Backoff,
 }
 
 impl Failure {
@@ -48,7 +60,49 @@ impl Failure {
         self.get().is_some_and(|fault| fault.syscall != "send" && fault.errno != errno::EAFNOSUPPORT)
     }
 
+    /// Whether nothing fails, nor has been told to.
+    fn is_over(&self) -> bool {
+        self.fault.is_none() && self.told.is_none()
+    }
+
     fn errno(&self) -> Option<i32> {
         self.get().map(|fault| fault.errno)
+    }
+}
+
+impl Trouble {
+    /// None yet, by any of these.
+    pub(super) fn none(paths: &Paths) -> Self {
+        let none = |count| (0..count).map(|_| Failure::default()).collect();
+        Self {
+            ways: none(paths.ways.len()),
+            routes: none(paths.routes.len()),
+            unresolved: vec![false; paths.routes.len()].into(),
+            retries: Backoff::default(),
+        }
+    }
+
+    pub(super) fn by(&mut self, path: Path) -> &mut Failure {
+        match path {
+            Path::Way(i) => &mut self.ways[i],
+            Path::Route(i) => &mut self.routes[i],
+        }
+    }
+
+    /// The ways are others now: each is given with its position before, if it was there.
+    pub(super) fn follow(&mut self, ways: impl Iterator<Item = Option<usize>>) {
+        let take = |before: Option<usize>| {
+            before.map_or_else(Failure::default, |i| std::mem::take(&mut self.ways[i]))
+        };
+        self.ways = ways.map(take).collect();
+    }
+
+    pub(super) fn failures(&self) -> impl Iterator<Item = &Failure> {
+        self.ways.iter().chain(&self.routes)
+    }
+
+    /// Whether there is nothing to keep.
+    pub(super) fn is_over(&self) -> bool {
+        self.failures().all(Failure::is_over) && !self.unresolved.contains(&true)
     }
 }

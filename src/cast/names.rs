@@ -233,9 +233,9 @@ mod tests {
         assert_eq!(known(&names, id), ["10.0.0.9"]);
 
         names.release(id, &mut timers);
-        assert!(timers.next().is_some());
+        assert!(timers.earliest().is_some());
         names.release(id, &mut timers);
-        assert_eq!(timers.next(), None);
+        assert_eq!(timers.earliest(), None);
         assert_ne!(names.hold(&name), id);
     }
 
@@ -249,7 +249,7 @@ mod tests {
         for _ in 0..7 {
             names.due(id);
             names.resolved(id, Err("no such name".into()), now, &mut timers);
-            waits.push(timers.next().unwrap().duration_since(now).as_secs());
+            waits.push(timers.earliest().unwrap().duration_since(now).as_secs());
             assert_eq!(known(&names, id), ["10.0.0.1"]);
             assert!(names.failure(id).is_some());
         }

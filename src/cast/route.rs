@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use super::CastCounters;
-use super::failure::Failure;
 use super::names::{NameId, Names};
 use super::sockets::Sockets;
 use crate::error::Fault;
@@ -14,9 +13,6 @@ use crate::net::{Destination, Family, Host, Scope, SendOptions, errno, socket_ad
 pub(super) struct Route {
     host: RouteHost,
     port: u16,
-    pub(super) failure: Failure,
-    /// It has been told that the name does not resolve.
-    pub(super) unresolved: bool,
 }
 
 enum RouteHost {
@@ -33,7 +29,7 @@ impl Route {
             Host::Linked(ip, scope) => RouteHost::Linked(ip, scope),
             Host::Name(name) => RouteHost::Name(names.hold(&name)),
         };
-        Self { host, port, failure: Failure::default(), unresolved: false }
+        Self { host, port }
     }
 
     pub(super) fn name(&self) -> Option<NameId> {
@@ -52,17 +48,16 @@ impl Route {
         }
     }
 
-    /// Sends to every address of the host. It is a failure only if none could be sent to: a host with two
-    /// families is reached by either. Leaves out what is in
-    /// `sent_to`, and adds to it. Says whether there is something to tell.
+    /// Sends to every address of the host. It is an error only if none could be sent to: a host with two
+    /// families is reached by either. Leaves out what is in `sent_to`, and adds to it.
     pub(super) fn send(
-        &mut self,
+        &self,
         sockets: &mut Sockets,
         names: &Names,
         payload: &[u8],
         counters: &CastCounters,
         sent_to: &mut HashSet<SocketAddr>,
-    ) -> bool {
+    ) -> Option<Fault> {
         let mut reached = false;
         let mut failure = None;
         let mut send = |to: SocketAddr| {
@@ -94,6 +89,6 @@ impl Route {
                 }
             }
         }
-        self.failure.change(failure.filter(|_| !reached))
+        failure.filter(|_| !reached)
     }
 }

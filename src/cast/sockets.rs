@@ -1,8 +1,9 @@
 //! The sockets that casts leave by, shared by all that want the same, and the addresses that they give us.
 
-use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::error::Fault;
 use crate::net::{Family, Interface, SendOptions, SendSocket};
@@ -10,7 +11,7 @@ use crate::net::{Family, Interface, SendOptions, SendSocket};
 /// All sending sockets.
 #[derive(Default)]
 pub(crate) struct Sockets {
-    sockets: HashMap<SendOptions, Shared>,
+    sockets: FxHashMap<SendOptions, Shared>,
     own: Own,
 }
 
@@ -26,11 +27,11 @@ struct Shared {
 pub(crate) struct Own {
     /// Of sockets bound to an address, and how many there are of each: an IPv6 address of one link may be on
     /// several.
-    bound: HashMap<(IpAddr, u16), usize>,
+    bound: FxHashMap<(IpAddr, u16), usize>,
     /// The ports of sockets that send from whatever address of this host the routing table says.
-    routed: HashSet<(Family, u16)>,
+    routed: FxHashSet<(Family, u16)>,
     /// All addresses of this host.
-    addresses: HashSet<IpAddr>,
+    addresses: FxHashSet<IpAddr>,
 }
 
 impl Sockets {

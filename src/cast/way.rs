@@ -2,34 +2,38 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
 
-use super::failure::Failure;
+use super::CastCounters;
+use super::paths::Target;
 use super::sockets::Sockets;
-use super::{Cast, CastCounters};
-use crate::net::{Chosen, Family, Interface, InterfaceIndex, Obstacle, SendOptions, socket_address};
+use crate::error::Fault;
+use crate::net::{Chosen, Family, InterfaceIndex, Obstacle, SendOptions, Unused, socket_address};
 
 /// A way out by an interface, with one of its addresses.
 pub(super) struct Way {
     pub(super) socket: SendOptions,
     pub(super) to: Vec<SocketAddr>,
     pub(super) interface: InterfaceIndex,
-    pub(super) failure: Failure,
     /// For those who are told of a failure.
     name: Arc<str>,
     obstacle: Option<Obstacle>,
 }
 
 impl Way {
-    /// Sends to all that are reached this way. Says whether there is something to tell of it.
-    pub(super) fn send(&mut self, sockets: &mut Sockets, payload: &[u8], counters: &CastCounters) -> bool {
+    /// Sends to all that are reached this way. Gives the first error, if there is one.
+    pub(super) fn send(
+        &self,
+        sockets: &mut Sockets,
+        payload: &[u8],
+        counters: &CastCounters,
+    ) -> Option<Fault> {
         let mut failure = None;
         for to in &self.to {
             let sent = sockets.send(&self.socket, payload, *to);
             counters.count(&sent);
             failure = failure.or(sent.err());
         }
-        self.failure.change(failure.map(|fault| fault.on(Arc::clone(&self.name)).behind(self.obstacle)))
+        failure.map(|fault| fault.on(Arc::clone(&self.name)).behind(self.obstacle))
     }
 
     /// Whether it leads from and to the same as `other`.
@@ -38,24 +42,24 @@ impl Way {
     }
 }
 
-/// The ways out by interfaces that are open to a cast.
-pub(super) fn ways(cast: &Cast, interfaces: &[Interface], now: Instant) -> Vec<Way> {
+/// The ways out by interfaces to a target; `verdicts` says of each interface whether it is sent on.
+pub(super) fn ways(target: &Target, verdicts: impl Fn(Family) -> Vec<Result<Chosen, Unused>>) -> Vec<Way> {
     let mut ways = Vec::new();
-    for family in Family::ALL.into_iter().filter(|family| cast.sends_by_interfaces(*family)) {
-        let groups = || cast.groups.iter().filter(|group| Family::of(**group) == family);
-        for chosen in cast.verdicts(interfaces, family, now).into_iter().flatten() {
+    for family in Family::ALL.into_iter().filter(|family| target.goes_by_interfaces(*family)) {
+        let groups = || target.groups.iter().filter(|group| Family::of(**group) == family);
+        for chosen in verdicts(family).into_iter().flatten() {
             // Not off this host and not heard on it: for nobody, and Linux would let IPv6 out.
-            for group in groups().filter(|_| cast.ttl > 0 || cast.loopback) {
-                let to = socket_address(*group, cast.port, chosen.index);
-                way(&mut ways, &chosen, chosen.source_for(*group).ip, cast).to.push(to);
+            for group in groups().filter(|_| target.ttl > 0 || target.loopback) {
+                let to = socket_address(*group, target.port, chosen.index);
+                way(&mut ways, &chosen, chosen.source_for(*group).ip, target).to.push(to);
             }
             let source = chosen.source_for(family.unspecified());
             if let Some(everybody) = source.broadcast()
-                && cast.broadcast
+                && target.broadcast
                 && !chosen.loopback
             {
-                let to = SocketAddr::from((everybody, cast.port));
-                way(&mut ways, &chosen, source.ip, cast).to.push(to);
+                let to = SocketAddr::from((everybody, target.port));
+                way(&mut ways, &chosen, source.ip, target).to.push(to);
             }
         }
     }
@@ -67,13 +71,12 @@ fn way<'a>(
     ways: &'a mut Vec<Way>,
     chosen: &Chosen,
     address: IpAddr,
-    &Cast { ttl, loopback, .. }: &Cast,
+    &Target { ttl, loopback, .. }: &Target,
 ) -> &'a mut Way {
     let socket = SendOptions::Interface { interface: chosen.index, address, ttl, loopback };
     let position = ways.iter().position(|way| way.socket == socket).unwrap_or_else(|| {
         let &Chosen { index: interface, ref name, obstacle, .. } = chosen;
-        let (name, failure) = (Arc::clone(name), Failure::default());
-        ways.push(Way { socket, to: Vec::new(), interface, failure, name, obstacle });
+        ways.push(Way { socket, to: Vec::new(), interface, name: Arc::clone(name), obstacle });
         ways.len() - 1
     });
     &mut ways[position]

@@ -19,7 +19,7 @@ use super::sync::mpsc::{self, Sender};
 use super::sync::thread::{self, JoinHandle};
 use super::sync::{Mutex, MutexGuard, process_wide};
 use super::{Doorbell, ListenerStats, Notice, ObjectId, Taken};
-use crate::cast::{CastOptions, LookUp};
+use crate::cast::{CastOptions, LookUp, Target};
 use crate::error::Fault;
 use crate::listen::ListenOptions;
 use crate::net::{Poll, resolve};
@@ -55,13 +55,15 @@ pub struct Client {
     /// The engine that this client's objects live in. Commands for an object of an engine that has failed
     /// go nowhere, and the object's [`Notice::EngineFailed`] is on its way.
     engine: Mutex<Option<Arc<Handle>>>,
+    /// Where the last cast goes: most go where the one before does, and share it.
+    target: Mutex<Option<Arc<Target>>>,
 }
 
 impl Client {
     /// A client that `ring` calls, from the engine's thread, when there is something to [`Client::take`].
     /// See [`Doorbell::new`] for what it must not do.
     pub fn new(ring: impl Fn() + Send + Sync + 'static) -> Self {
-        Self { doorbell: Arc::new(Doorbell::new(ring)), engine: Mutex::new(None) }
+        Self { doorbell: Arc::new(Doorbell::new(ring)), engine: Mutex::new(None), target: Mutex::new(None) }
     }
 
     /// What the engine has for this client.
@@ -79,6 +81,7 @@ impl Client {
         self.doorbell.add_listener(id, options.high_water_mark);
         let (reply, answer) = mpsc::channel();
         let client = Arc::clone(&self.doorbell);
+        let options = Box::new(options);
         let opened = self
             .open(id, Command::Listen { id, client, options, reply })
             .map_err(OpenError::from)
@@ -94,7 +97,13 @@ impl Client {
     ///
     /// # Errors
     /// EMFILE or EAGAIN if the engine cannot start.
-    pub fn cast(&self, options: CastOptions) -> Result<ObjectId, OpenError> {
+    pub fn cast(&self, mut options: CastOptions) -> Result<ObjectId, OpenError> {
+        let mut last = lock(&self.target);
+        match &*last {
+            Some(last) if *last == options.target => options.target = Arc::clone(last),
+            _ => *last = Some(Arc::clone(&options.target)),
+        }
+        drop(last);
         let id = new_id();
         self.doorbell.add_silent(id);
         let client = Arc::clone(&self.doorbell);

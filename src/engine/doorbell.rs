@@ -3,9 +3,11 @@
 //! The engine puts things in and rings; JavaScript comes and takes them out. The bell is silent while
 //! JavaScript is already on its way, so a flood costs one call a batch, not one a datagram.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
+
+use rustc_hash::FxHashMap;
 
 use super::mailbox::{Batch, Mailbox, Source};
 use super::sync::{Mutex, MutexGuard};
@@ -56,13 +58,14 @@ pub struct Doorbell {
 
 #[derive(Default)]
 struct Waiting {
-    objects: HashMap<ObjectId, Option<Inbox>>,
+    /// Of those that hear nothing there may be tens of thousands: they take little room.
+    objects: FxHashMap<ObjectId, Option<Box<Inbox>>>,
     /// Listeners with something in their mailbox, each once, served in turn.
     ready: VecDeque<ObjectId>,
     notices: Vec<Notice>,
     /// Whose interfaces have changed; told once, however often they have.
     changed: Changed,
-    names: HashMap<InterfaceIndex, Arc<str>>,
+    names: FxHashMap<InterfaceIndex, Arc<str>>,
     /// The bell has been rung and JavaScript has not been through everything since.
     rung: bool,
     /// An interface that messages have come in on has another name than before.
@@ -121,7 +124,7 @@ impl Doorbell {
             ready: false,
             paused: false,
         };
-        self.lock().objects.insert(id, Some(inbox));
+        self.lock().objects.insert(id, Some(Box::new(inbox)));
     }
 
     /// Makes an object known that hears nothing.

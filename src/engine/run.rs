@@ -12,7 +12,7 @@ use super::network::{MONITOR, Network, Update};
 use super::sync::mpsc::{Receiver, Sender};
 use super::timers::Timers;
 use super::{Doorbell, Notice, ObjectId, Opened, chance};
-use crate::cast::{CastOptions, Casting, LookUp, NameId, Resolved};
+use crate::cast::{CastOptions, Casting, LookUp, NameId, PathsId, Resolved};
 use crate::error::Fault;
 use crate::listen::{ListenOptions, Listening, SocketId};
 use crate::net::{Poll, Selection, SendOptions};
@@ -23,7 +23,7 @@ pub(super) enum Command {
     Listen {
         id: ObjectId,
         client: Arc<Doorbell>,
-        options: ListenOptions,
+        options: Box<ListenOptions>,
         reply: Sender<Result<Opened, Fault>>,
     },
     Join {
@@ -83,8 +83,8 @@ pub(crate) enum Deadline {
     Linger(SendOptions),
     /// A name is to be looked up again.
     Resolve(NameId),
-    /// A cast has long enough had nothing but loopback to send on.
-    Alone(ObjectId),
+    /// Casts have long enough had nothing but loopback to send on.
+    Alone(PathsId),
     /// What an object could not open or join is to be tried again.
     Retry(ObjectId),
     /// What sends of a cast have failed is to be told.
@@ -146,7 +146,7 @@ impl Engine {
                 commands += 1;
             }
             self.meet_deadlines();
-            let timeout = match self.timers.next() {
+            let timeout = match self.timers.earliest() {
                 _ if commands == TURN => Some(Duration::ZERO),
                 next => next.map(|at| at.saturating_duration_since(Instant::now())),
             };
@@ -170,7 +170,7 @@ impl Engine {
             Command::Listen { id, client, options, reply } => {
                 self.prepare(id, &client, &options.selection, now);
                 let interfaces = self.network.interfaces();
-                let opened = self.listening.open(id, client, options, interfaces, now, &mut self.timers);
+                let opened = self.listening.open(id, client, *options, interfaces, now, &mut self.timers);
                 // The caller waits for this; if it is gone, its environment closes the object.
                 let _ = reply.send(opened.map(|port| Opened { id, port }));
             }
@@ -185,7 +185,7 @@ impl Engine {
                 let _ = reply.send(());
             }
             Command::Cast { id, client, options } => {
-                self.prepare(id, &client, &options.selection, now);
+                self.prepare(id, &client, &options.target.selection, now);
                 let interfaces = self.network.interfaces();
                 self.casting.open(id, client, options, interfaces, now, &mut self.timers);
             }
@@ -236,12 +236,14 @@ impl Engine {
                 }
                 Deadline::Linger(options) => self.casting.lingered(&options),
                 Deadline::Resolve(name) => self.casting.resolve(name),
-                Deadline::Retry(id) if self.casting.retry(id, now, &mut self.timers) => {}
-                Deadline::Alone(id) | Deadline::Retry(id) => {
-                    if self.follow(id, now) {
+                Deadline::Alone(paths) => {
+                    let interfaces = self.network.interfaces();
+                    for id in self.casting.follow(paths, interfaces, now, &mut self.timers) {
                         self.tell_of_interfaces(id);
                     }
                 }
+                Deadline::Retry(id) if self.casting.retry(id, now, &mut self.timers) => {}
+                Deadline::Retry(id) => self.follow(id, now),
                 Deadline::Tell(id) => {
                     self.look(now);
                     self.casting.tell(id);
@@ -249,9 +251,7 @@ impl Engine {
                 Deadline::List => self.list(now),
                 Deadline::Refresh => {
                     for id in self.listening.refresh(now, &mut self.timers) {
-                        if self.follow(id, now) {
-                            self.tell_of_interfaces(id);
-                        }
+                        self.follow(id, now);
                     }
                 }
             }
@@ -298,13 +298,12 @@ impl Engine {
         self.casting.note_addresses(interfaces);
         self.listening.note_addresses(interfaces);
         self.casting.look_up_what_failed(now, &mut self.timers);
-        let mut concerned = self.listening.rejoin(|membership| lost.contains(membership.interface));
+        let mut listeners = self.listening.rejoin(|membership| lost.contains(membership.interface));
         if changed {
-            concerned = self.ids();
+            listeners = self.listening.ids().collect();
         } else {
             // What failed may succeed now.
-            concerned.extend(self.listening.failing());
-            concerned.extend(self.casting.failing());
+            listeners.extend(self.listening.failing());
         }
         let mut clients: Vec<_> = self.ids().into_iter().filter_map(|id| self.client(id)).collect();
         clients.sort_unstable_by_key(Arc::as_ptr);
@@ -312,22 +311,27 @@ impl Engine {
         for client in &clients {
             client.name_interfaces(interfaces);
         }
-        for id in concerned {
-            // What everybody is told is not told each.
-            if self.follow(id, now) && !visibly {
-                self.tell_of_interfaces(id);
-            }
+        let Self { listening, casting, timers, .. } = self;
+        listeners.retain(|id| listening.follow(*id, interfaces, now, timers));
+        let mut concerned = listeners;
+        if changed {
+            concerned.extend(casting.follow_all(interfaces, now, timers));
+        } else {
+            casting.retry_what_failed(now, timers);
         }
+        // What everybody is told is not told each.
         if visibly {
             clients.iter().for_each(|client| client.interfaces_changed(None));
+        } else {
+            concerned.into_iter().for_each(|id| self.tell_of_interfaces(id));
         }
     }
 
-    /// Brings what an object does in line with the interfaces. Says whether that has changed anything.
-    fn follow(&mut self, id: ObjectId, now: Instant) -> bool {
-        let Self { network, listening, casting, timers, .. } = self;
-        let interfaces = network.interfaces();
-        listening.follow(id, interfaces, now, timers) || casting.follow(id, interfaces, now, timers)
+    /// Brings what a listener does in line with the interfaces, and tells it if that has changed anything.
+    fn follow(&mut self, id: ObjectId, now: Instant) {
+        if self.listening.follow(id, self.network.interfaces(), now, &mut self.timers) {
+            self.tell_of_interfaces(id);
+        }
     }
 
     /// Tells an object that what it does with the interfaces has changed.

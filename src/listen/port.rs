@@ -1,8 +1,9 @@
 //! What the listeners of one port share.
 
-use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use super::socket::{Joined, Membership, Socket, SocketId};
 use crate::engine::ObjectId;
@@ -30,7 +31,7 @@ pub(super) struct SharedPort {
     pub(super) listeners: Vec<ObjectId>,
     /// The first lives as long as this.
     sockets: Vec<Socket>,
-    memberships: HashMap<Membership, Held>,
+    memberships: FxHashMap<Membership, Held>,
     /// The largest receive buffer asked for, for each socket, in bytes.
     asked_buffer: usize,
     /// What the system reports to have granted to the first socket, in bytes.
@@ -57,7 +58,7 @@ impl SharedPort {
             listeners: Vec::new(),
             granted_buffer: first.socket.receive_buffer().map_err(refused)? as u64,
             sockets: vec![first],
-            memberships: HashMap::new(),
+            memberships: FxHashMap::default(),
             asked_buffer: 0,
             lost: 0,
         })

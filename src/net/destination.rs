@@ -11,7 +11,7 @@ use super::{InterfaceIndex, interface_index};
 const MAX_INTERFACE_NAME: usize = 256;
 
 /// One entry of the `to` option.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Destination {
     /// Whom to send to.
     pub host: Host,
@@ -20,7 +20,7 @@ pub struct Destination {
 }
 
 /// A host, as it is named.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Host {
     /// By its address.
     Address(IpAddr),
@@ -31,7 +31,7 @@ pub enum Host {
 }
 
 /// The interface in `fe80::1%eth0`, by its name or its index (RFC 4007 11).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// Whatever interface has this name when something is sent.
     Name(Arc<str>),

@@ -11,7 +11,7 @@ use super::{BadPattern, Family, Fitness, Interface, InterfaceAddress, InterfaceI
 ///
 /// With nothing to use named, the choice is automatic: every interface that is up, running,
 /// multicast-capable, not point-to-point, and has an address.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Selection {
     include: Vec<Pattern>,
     exclude: Vec<Pattern>,
