@@ -96,11 +96,16 @@ impl Listening {
             });
             listener.client.deliver(*listening, messages);
         }
-        if self.datagrams.is_full() {
-            return Left::More;
-        }
-        if shared.count_lost() {
+        let is_full = self.datagrams.is_full();
+        let buffer = shared.granted_buffer();
+        let may_have_lost = shared
+            .socket(id)
+            .is_some_and(|socket| socket.may_have_been_full(self.datagrams.len(), !is_full, buffer));
+        if may_have_lost && shared.count_lost() {
             self.tell_socket_stats(id.port());
+        }
+        if is_full {
+            return Left::More;
         }
         if self.datagrams.is_empty() { Left::Nothing } else { Left::Emptied }
     }

@@ -9,6 +9,10 @@ use super::port::PortId;
 use crate::error::Fault;
 use crate::net::{Hears, InterfaceIndex, ListenSocket, Poll, Port, Registered, errno};
 
+/// The most that one datagram takes of a receive buffer, in bytes: its own size rounded up to a power of two, and the
+/// kernel's bookkeeping.
+const MOST_OF_BUFFER: u64 = 2 * 65_536 + 4096;
+
 /// Names a listening socket, to the poller, too: the number of its port, and its own number there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct SocketId(pub(super) usize);
@@ -49,6 +53,8 @@ pub(super) struct Socket {
     pub(super) emptied: Option<Instant>,
     /// The kernel's count of dropped datagrams, modulo 2^32, when last asked.
     drops: u32,
+    /// How many were read since it was last found empty, or nearly so.
+    queued: usize,
     /// The error of the last read, so that it is told once.
     pub(super) failing: Option<i32>,
 }
@@ -68,7 +74,16 @@ impl Socket {
         };
         let socket = ListenSocket::bind(port, hears).map_err(refused)?;
         let socket = poll.register(socket, id.0).map_err(|error| refused(("poll", error)))?;
-        Ok(Self { id, socket, memberships: 0, is_full: false, emptied: None, drops: 0, failing: None })
+        Ok(Self {
+            id,
+            socket,
+            memberships: 0,
+            is_full: false,
+            emptied: None,
+            drops: 0,
+            queued: 0,
+            failing: None,
+        })
     }
 
     pub(super) fn join(&mut self, Membership { group, interface }: Membership) -> Joined {
@@ -109,6 +124,17 @@ impl Socket {
     /// Whether it is not needed: another hears what is sent straight to this host, and it has joined nothing.
     pub(super) fn is_idle(&self) -> bool {
         self.id.is_further() && self.memberships == 0
+    }
+
+    /// Takes in how many datagrams a read gave, and says once it is empty whether what has lain in it may have filled
+    /// its buffer of so many bytes: only then has the kernel dropped any, which is not worth asking each time.
+    pub(super) fn may_have_been_full(&mut self, read: usize, is_empty: bool, buffer: u64) -> bool {
+        self.queued += read;
+        let most = self.queued as u64 * MOST_OF_BUFFER;
+        if is_empty {
+            self.queued = 0;
+        }
+        is_empty && most >= buffer
     }
 
     /// Asks the kernel how many datagrams it has dropped here since it was last asked. Where it does not tell,

@@ -22,7 +22,7 @@ pub struct Datagrams {
 
 impl Default for Datagrams {
     fn default() -> Self {
-        Self {
+        let mut datagrams = Self {
             slots: vec![0; BATCH * SLOT].into_boxed_slice(),
             // SAFETY: all zeros is a valid value of these plain C structures.
             sources: vec![unsafe { mem::zeroed() }; BATCH].into_boxed_slice(),
@@ -32,7 +32,9 @@ impl Default for Datagrams {
             // SAFETY: as above.
             headers: vec![unsafe { mem::zeroed() }; BATCH].into_boxed_slice(),
             received: 0,
-        }
+        };
+        datagrams.prepare(BATCH);
+        datagrams
     }
 }
 
@@ -40,8 +42,9 @@ impl Datagrams {
     /// Reads what waits at `socket`, at most one batch, in place of what was read before. Nothing waiting
     /// is an empty batch, not an error.
     pub fn receive(&mut self, socket: &ListenSocket) -> io::Result<()> {
+        // One more than were filled: what an error has left behind.
+        self.prepare(BATCH.min(self.received + 1));
         self.received = 0;
-        self.prepare();
         // SAFETY: `prepare` has made every header point to memory of this struct that nothing else
         // borrows during the call, with its true size.
         let received = unsafe {
@@ -95,9 +98,9 @@ impl Datagrams {
         })
     }
 
-    /// Points every header to its slot; the kernel overwrites the lengths with each batch.
-    fn prepare(&mut self) {
-        for i in 0..BATCH {
+    /// Points as many headers to their slots; the kernel overwrites the lengths of those that it has filled.
+    fn prepare(&mut self, headers: usize) {
+        for i in 0..headers {
             self.vectors[i] =
                 libc::iovec { iov_base: self.slots[i * SLOT..].as_mut_ptr().cast(), iov_len: SLOT };
             let header = &mut self.headers[i].msg_hdr;
