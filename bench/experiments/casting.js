@@ -1,0 +1,61 @@
+'use strict'
+
+// What many casts cost that each send every two seconds.
+
+const { readFileSync, readdirSync } = require('node:fs')
+const { GROUP, print, sleep } = require('../experiment.js')
+const { script } = require('../programs.js')
+
+const INTERVAL = 2000
+const SECONDS = 8
+const BYTES = 100
+/** The room for what is young is small, for it grows whenever much is made, and is none of the casts'. */
+const NODE = '--expose-gc --max-semi-space-size=1'
+/** Nobody hears there. */
+const PORT = 9
+
+/** @type {import('../experiment.js').Experiment} */
+module.exports = {
+  /**
+   * Gives the part of a processor that is used by these and a thousand others, in percent; the bytes of memory for each
+   * beside its payload; and the number of threads that there are more than before.
+   */
+  async measure({ contender, casts }) {
+    return script(`${NODE} contender.js`, 'casting', contender, { casts }).result()
+  },
+
+  async inside(contender, { casts }) {
+    const open = () => {
+      const payload = Buffer.allocUnsafeSlow(BYTES).fill('x')
+      contender.cast({ group: GROUP, port: PORT, payload, interval: INTERVAL })
+    }
+    const threads = () => readdirSync('/proc/self/task').length
+    const memory = async () => {
+      // What the collector leaves for later is none of the casts'.
+      for (let i = 0; i < 4; i++) {
+        ;/** @type {() => void} */ (globalThis.gc)()
+        await sleep(50)
+      }
+      // Without the pages of programs and libraries, which are shared, and come as they are first run.
+      const status = readFileSync('/proc/self/status', 'utf8')
+      return 1024 * Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1])
+    }
+    const threadsBefore = threads()
+    // With the first ones what is made once is made, and compiled what is often run.
+    for (let i = 0; i < 1000; i++) open()
+    await sleep(INTERVAL)
+    const before = await memory()
+    for (let i = 0; i < casts; i++) open()
+    await sleep(INTERVAL)
+    const memoryEach = ((await memory()) - before) / casts - BYTES
+    const cpu = process.cpuUsage()
+    await sleep(SECONDS * 1000)
+    const { user, system } = process.cpuUsage(cpu)
+    print({
+      cpu: (user + system) / (SECONDS * 1e4),
+      memory: memoryEach,
+      threads: threads() - threadsBefore
+    })
+    process.exit()
+  }
+}

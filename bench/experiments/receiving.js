@@ -1,0 +1,51 @@
+'use strict'
+
+// What a datagram costs, from the first to the last of many that come at a rate.
+
+const { performance } = require('node:perf_hooks')
+const { GROUP, allOrSilence, print } = require('../experiment.js')
+const { native, script } = require('../programs.js')
+
+const BYTES = 100
+
+/** @type {import('../experiment.js').Experiment} */
+module.exports = {
+  /**
+   * `rate` per second, 0 for as fast as it comes. Gives microseconds for each datagram, of the main thread (none of a
+   * program without JavaScript) and of all threads, and how many were lost.
+   */
+  async measure({ contender, encoding, rate, count }) {
+    const receiver =
+      contender === 'bare'
+        ? native('bare', GROUP, count)
+        : script('contender.js', 'receiving', contender, { encoding, count })
+    const { port } = await receiver.next()
+    const sender = native('traffic', GROUP, port, BYTES, rate, count)
+    const result = await receiver.result()
+    await sender.end()
+    return result
+  },
+
+  async inside(contender, { encoding, count }) {
+    const cost = () => ({ loop: performance.eventLoopUtilization(), cpu: process.cpuUsage() })
+    let heard = 0
+    let length = 0
+    /** @type {ReturnType<typeof cost> | undefined} */
+    let start
+    const port = await contender.hear({ group: GROUP, encoding }, (message) => {
+      if (heard++ === 0) start = cost()
+      length += message.length
+    })
+    print({ port })
+    await allOrSilence(count, () => heard)
+    const { active } = performance.eventLoopUtilization(start?.loop)
+    const { user, system } = process.cpuUsage(start?.cpu)
+    if (length !== heard * BYTES) throw new Error(`${length} bytes in ${heard} datagrams`)
+    print({
+      mainThread: (active * 1000) / heard,
+      cpu: (user + system) / heard,
+      lost: count - heard
+    })
+    process.exit()
+  }
+}
