@@ -19,7 +19,7 @@ pub struct Timers<K> {
 }
 
 /// So few outdated entries are not worth a look.
-const CLEAR_OUT: usize = 64;
+const CLEAR_OUT: usize = 16;
 
 impl<K: Ord> Default for Timers<K> {
     fn default() -> Self {
