@@ -46,8 +46,12 @@ test(`${SECONDS} seconds of coming and going under traffic, with flat memory`, a
   assert.ok(rounds > 10 * SECONDS, `${rounds} rounds`)
   assert.ok(heard > rounds, `${heard} messages`)
   // The first quarter is for what is kept once.
-  const [first, ...later] = samples.slice(samples.length / 4)
-  const last = later.at(-1)
+  const settled = samples.slice(samples.length / 4)
+  const [first, last] = [settled[0], settled.at(-1)]
+  // The least of five: when the machine does something else, more messages wait for a moment, and take their room.
+  const least = (/** @type {any[]} */ some, /** @type {string} */ what) =>
+    Math.min(...some.map((sample) => sample[what]))
+  assert.ok(settled.length >= 10, `${settled.length} samples`)
   t.diagnostic(JSON.stringify({ rounds, heard, first, last }))
   assert.deepEqual(last.kernel, first.kernel)
   assert.deepEqual(last.kernel.memberships, NONE)
@@ -57,7 +61,7 @@ test(`${SECONDS} seconds of coming and going under traffic, with flat memory`, a
     buffers: MIB,
     rss: 8 * MIB
   })) {
-    const grown = last[what] - first[what]
+    const grown = least(settled.slice(-5), what) - least(settled.slice(0, 5), what)
     assert.ok(grown <= most, `${what} has grown by ${grown} bytes`)
   }
 })
