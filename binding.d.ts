@@ -3,8 +3,14 @@
 
 /** What one JavaScript environment has open. */
 export declare class Client {
-  /** `ring` is called, with nothing, when there is something to `take`. */
-  constructor(ring: () => void)
+  /**
+   * `ring` is called when there is something to take: one `take` has been done, and it is given what that
+   * returned.
+   *
+   * Batches are filled into `buffer` (at least BATCH_BYTES) and `table` (at least 3 + 2 x BATCH_MESSAGES):
+   * see `take`.
+   */
+  constructor(buffer: Buffer, table: Uint32Array, ring: (arg: number) => void)
   /** Opens a listener. */
   listen(options: ListenOptions): Opened | Fault
   /** Opens a cast, which sends at once; gives its id. */
@@ -30,14 +36,13 @@ export declare class Client {
   /** The counts of a cast that is open. */
   casterStats(id: number): CasterStats | null
   /**
-   * Takes one batch: payloads into `buffer` (at least BATCH_BYTES), the rest into `table` (at least
-   * 3 + 2 x BATCH_MESSAGES). Returns the number of messages.
+   * Takes one batch: payloads into the buffer, the rest into the table. Returns the number of messages.
    *
-   * `table`: [listener, dropped since the last time, flags], then for each message [end of its payload
-   * in `buffer`, number of its source]. Flags: 1 = take again, 2 = notices wait, 4 = the sources have
+   * The table: [listener, dropped since the last time, flags], then for each message [end of its payload
+   * in the buffer, number of its source]. Flags: 1 = take again, 2 = notices wait, 4 = the sources have
    * new numbers.
    */
-  take(buffer: Buffer, table: Uint32Array): number
+  take(): number
   /** Takes the notices that wait. */
   takeNotices(): Array<Notice>
   /** Describes the source with this number. */

@@ -61,6 +61,10 @@ class Environment {
    */
   #held = { environment: new WeakRef(this), open: undefined }
   #shutDown = () => this.client.shutDown()
+  /**
+   * @param {number} number
+   */
+  #source = (number) => (this.#sources[number] ??= this.client.source(number))
 
   /**
    * @param {Binding} binding
@@ -80,9 +84,9 @@ class Environment {
       this.#buffer = Buffer.allocUnsafeSlow(BATCH_BYTES)
       this.#table = new Uint32Array(HEAD + 2 * BATCH_MESSAGES)
       const held = this.#held
-      this.#client = new Client(() => {
+      this.#client = new Client(this.#buffer, this.#table, (count) => {
         const environment = held.environment.deref()
-        if (environment) environment.#answer()
+        if (environment) environment.#answer(count)
       })
     }
     return this.#client
@@ -146,28 +150,33 @@ class Environment {
     }
   }
 
-  /** Answers the bell: hands out at most one batch of messages, then lets the event loop have its turn. */
-  #answer() {
+  /**
+   * Answers the bell: hands out at most one batch of messages, then lets the event loop have its turn.
+   *
+   * @param {number} count of messages that have been taken
+   */
+  #answer(count) {
     const { client } = this
     let budget = this.#binding.BATCH_MESSAGES
-    let flags
-    do {
-      const count = client.take(this.#buffer, this.#table)
-      const [id, dropped] = this.#table
-      flags = this.#table[2]
+    for (;;) {
+      const table = this.#table
+      const id = table[0]
+      const dropped = table[1]
+      const flags = table[2]
       if (flags & SOURCES_RESET) this.#sources.length = 0
       if (flags & NOTICES) for (const notice of client.takeNotices()) this.#notice(notice)
       if (count > 0 || dropped > 0) {
         this.#hand(id, count, dropped)
       }
+      if (!(flags & MORE)) return
       // Where all that waited was dropped, the handlers of that were a turn.
       budget -= count || budget
-    } while (flags & MORE && budget > 0)
-    if (flags & MORE) {
-      // The loop does not wait for an immediate that is unref'd, nor wake for it; for a timer it wakes.
-      if (this.#references > 0) setImmediate(() => this.#answer())
-      else setTimeout(() => this.#answer(), 1).unref()
+      if (budget <= 0) break
+      count = client.take()
     }
+    // The loop does not wait for an immediate that is unref'd, nor wake for it; for a timer it wakes.
+    if (this.#references > 0) setImmediate(() => this.#answer(client.take()))
+    else setTimeout(() => this.#answer(client.take()), 1).unref()
   }
 
   /**
@@ -178,12 +187,9 @@ class Environment {
    * @param {number} dropped
    */
   #hand(id, count, dropped) {
-    const source = (/** @type {number} */ number) =>
-      (this.#sources[number] ??= this.client.source(number))
+    const batch = { buffer: this.#buffer, table: this.#table, count, dropped, source: this.#source }
     try {
-      this.#objects
-        .get(id)
-        ?.[kHeard]({ buffer: this.#buffer, table: this.#table, count, dropped, source })
+      this.#objects.get(id)?.[kHeard](batch)
     } catch (error) {
       throwLater(error)
     }

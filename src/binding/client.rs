@@ -2,11 +2,12 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use napi::bindgen_prelude::{BufferSlice, Either, Function, Uint32ArraySlice};
+use napi::bindgen_prelude::{Buffer, BufferSlice, Either, Function, Uint32Array};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Error, Result, Status};
 use napi_derive::napi;
@@ -20,8 +21,8 @@ use crate::cast::CastCounters;
 use crate::engine::mailbox::{self, BATCH_BYTES, BATCH_MESSAGES};
 use crate::engine::{self, ObjectId};
 
-/// A bell that carries nothing, holds one ring, and does not keep the process alive unless told to.
-type Bell = ThreadsafeFunction<(), (), (), Status, false, true, 1>;
+/// A bell that holds one ring, brings what a `take` returns, and does not keep the process alive unless told to.
+type Bell = ThreadsafeFunction<(), (), u32, Status, false, true, 1>;
 
 /// How many sources JavaScript may know by number before all numbers are given anew.
 const MAX_SOURCES: usize = 16_384;
@@ -37,9 +38,18 @@ const FLAG_SOURCES_RESET: u32 = 4;
 #[napi]
 pub struct Client {
     client: Rc<engine::Client>,
-    bell: Arc<Bell>,
-    sources: RefCell<Sources>,
+    /// Set once it is made.
+    bell: Arc<OnceLock<Bell>>,
+    handover: Rc<RefCell<Handover>>,
     casts: RefCell<FxHashMap<u32, Arc<CastCounters>>>,
+}
+
+/// How batches are handed over to JavaScript.
+struct Handover {
+    client: Rc<engine::Client>,
+    buffer: Buffer,
+    table: Uint32Array,
+    sources: Sources,
 }
 
 /// The sources that JavaScript knows by number.
@@ -53,16 +63,38 @@ struct Sources {
 
 #[napi]
 impl Client {
-    /// `ring` is called, with nothing, when there is something to `take`.
+    /// `ring` is called when there is something to take: one `take` has been done, and it is given what that
+    /// returned.
+    ///
+    /// Batches are filled into `buffer` (at least BATCH_BYTES) and `table` (at least 3 + 2 x BATCH_MESSAGES):
+    /// see `take`.
     #[napi(constructor, catch_unwind)]
-    pub fn new(env: Env, ring: Function<'_, (), ()>) -> Result<Self> {
-        let bell =
-            Arc::new(ring.build_threadsafe_function::<()>().weak::<true>().max_queue_size::<1>().build()?);
+    pub fn new(env: Env, buffer: Buffer, table: Uint32Array, ring: Function<'_, u32, ()>) -> Result<Self> {
+        if buffer.len() < BATCH_BYTES || table.len() < TABLE_HEAD + 2 * BATCH_MESSAGES {
+            return Err(Error::new(Status::InvalidArg, "the buffer or the table is too small"));
+        }
+        let bell = Arc::new(OnceLock::<Bell>::new());
         let ringer = Arc::clone(&bell);
         let client = Rc::new(engine::Client::new(move || {
-            // A full queue is a ring under way. A closing one is an environment at its end.
-            ringer.call((), ThreadsafeFunctionCallMode::NonBlocking);
+            if let Some(bell) = ringer.get() {
+                // A full queue is a ring under way. A closing one is an environment at its end.
+                bell.call((), ThreadsafeFunctionCallMode::NonBlocking);
+            }
         }));
+        let sources = Sources::default();
+        let handover = Rc::new(RefCell::new(Handover { client: Rc::clone(&client), buffer, table, sources }));
+        // Weak, for the client holds the bell.
+        let rung = Rc::downgrade(&handover);
+        let take = move || Ok(rung.upgrade().map_or(0, |handover| handover.borrow_mut().take()));
+        let made =
+            ring.build_threadsafe_function::<()>().weak::<true>().max_queue_size::<1>().build_callback(
+                move |_| {
+                    panic::catch_unwind(AssertUnwindSafe(&take))
+                        .unwrap_or_else(|_| Err(Error::from_reason("panic in take")))
+                },
+            )?;
+        // It is made only here.
+        let _ = bell.set(made);
         // Hooks run last in, first out: registered after the bell, this one ends the ringing before Node
         // takes the bell away. Weak, for the hook outlives a client that was collected.
         let ending = Rc::downgrade(&client);
@@ -71,7 +103,7 @@ impl Client {
                 client.shut_down();
             }
         })?;
-        Ok(Self { client, bell, sources: RefCell::default(), casts: RefCell::default() })
+        Ok(Self { client, bell, handover, casts: RefCell::default() })
     }
 
     /// Opens a listener.
@@ -161,51 +193,14 @@ impl Client {
         self.casts.borrow().get(&id).map(|counters| (&**counters).into())
     }
 
-    /// Takes one batch: payloads into `buffer` (at least BATCH_BYTES), the rest into `table` (at least
-    /// 3 + 2 x BATCH_MESSAGES). Returns the number of messages.
+    /// Takes one batch: payloads into the buffer, the rest into the table. Returns the number of messages.
     ///
-    /// `table`: [listener, dropped since the last time, flags], then for each message [end of its payload
-    /// in `buffer`, number of its source]. Flags: 1 = take again, 2 = notices wait, 4 = the sources have
+    /// The table: [listener, dropped since the last time, flags], then for each message [end of its payload
+    /// in the buffer, number of its source]. Flags: 1 = take again, 2 = notices wait, 4 = the sources have
     /// new numbers.
     #[napi(catch_unwind)]
-    pub fn take(&self, mut buffer: BufferSlice<'_>, mut table: Uint32ArraySlice<'_>) -> Result<u32> {
-        // SAFETY: JavaScript made the table for this call alone and is waiting for it.
-        let table = unsafe { table.as_mut() };
-        if buffer.len() < BATCH_BYTES || table.len() < TABLE_HEAD + 2 * BATCH_MESSAGES {
-            return Err(Error::new(Status::InvalidArg, "the buffer or the table is too small"));
-        }
-        let taken = self.client.take();
-        let mut flags = 0;
-        let mut count = 0;
-        if taken.renamed {
-            *self.sources.borrow_mut() = Sources::default();
-            flags |= FLAG_SOURCES_RESET;
-        }
-        (table[0], table[1]) = (0, 0);
-        if let Some((id, batch, dropped)) = taken.messages {
-            (table[0], table[1]) = (id.0, u32::try_from(dropped).unwrap_or(u32::MAX));
-            if let Some(batch) = batch {
-                let mut sources = self.sources.borrow_mut();
-                if sources.make_room() {
-                    flags |= FLAG_SOURCES_RESET;
-                }
-                buffer[..batch.bytes().len()].copy_from_slice(batch.bytes());
-                for ((source, end), row) in batch.messages().zip(table[TABLE_HEAD..].as_chunks_mut::<2>().0) {
-                    // At most BATCH_BYTES.
-                    *row = [end as u32, sources.number(source)];
-                }
-                count = batch.len() as u32;
-                self.client.doorbell().recycle(id, batch);
-            }
-        }
-        if taken.more {
-            flags |= FLAG_MORE;
-        }
-        if taken.notices {
-            flags |= FLAG_NOTICES;
-        }
-        table[2] = flags;
-        Ok(count)
+    pub fn take(&self) -> u32 {
+        self.handover.borrow_mut().take()
     }
 
     /// Takes the notices that wait.
@@ -223,11 +218,11 @@ impl Client {
     /// Describes the source with this number.
     #[napi(catch_unwind)]
     pub fn source(&self, number: u32) -> Result<Source> {
-        let sources = self.sources.borrow();
-        let source = sources
-            .list
-            .get(number as usize)
-            .ok_or_else(|| Error::new(Status::InvalidArg, format!("no source has the number {number}")))?;
+        let handover = self.handover.borrow();
+        let source =
+            handover.sources.list.get(number as usize).ok_or_else(|| {
+                Error::new(Status::InvalidArg, format!("no source has the number {number}"))
+            })?;
         let name = self.client.doorbell().interface_name(source.interface);
         Ok(Source::describe(source, name.as_deref().unwrap_or_default()))
     }
@@ -236,20 +231,66 @@ impl Client {
     #[napi(js_name = "ref", catch_unwind)]
     pub fn reference(&self, env: Env) -> Result<()> {
         // SAFETY: on JavaScript's thread, with a function that lives as long as this.
-        check(unsafe { napi::sys::napi_ref_threadsafe_function(env.raw(), self.bell.raw()) })
+        check(unsafe { napi::sys::napi_ref_threadsafe_function(env.raw(), self.raw_bell()) })
     }
 
     /// Lets the process end.
     #[napi(js_name = "unref", catch_unwind)]
     pub fn unreference(&self, env: Env) -> Result<()> {
         // SAFETY: as above.
-        check(unsafe { napi::sys::napi_unref_threadsafe_function(env.raw(), self.bell.raw()) })
+        check(unsafe { napi::sys::napi_unref_threadsafe_function(env.raw(), self.raw_bell()) })
     }
 
     /// Closes everything and waits for it. Nothing rings afterwards.
     #[napi(catch_unwind)]
     pub fn shut_down(&self) {
         self.client.shut_down();
+    }
+}
+
+impl Client {
+    fn raw_bell(&self) -> napi::sys::napi_threadsafe_function {
+        self.bell.get().map_or(std::ptr::null_mut(), Bell::raw)
+    }
+}
+
+impl Handover {
+    /// See [`Client::take`].
+    fn take(&mut self) -> u32 {
+        let Self { client, buffer, table, sources } = self;
+        // SAFETY: JavaScript made the table for this, and waits.
+        let table = unsafe { table.as_mut() };
+        let taken = client.take();
+        let mut flags = 0;
+        let mut count = 0;
+        if taken.renamed {
+            *sources = Sources::default();
+            flags |= FLAG_SOURCES_RESET;
+        }
+        (table[0], table[1]) = (0, 0);
+        if let Some((id, batch, dropped)) = taken.messages {
+            (table[0], table[1]) = (id.0, u32::try_from(dropped).unwrap_or(u32::MAX));
+            if let Some(batch) = batch {
+                if sources.make_room() {
+                    flags |= FLAG_SOURCES_RESET;
+                }
+                buffer[..batch.bytes().len()].copy_from_slice(batch.bytes());
+                for ((source, end), row) in batch.messages().zip(table[TABLE_HEAD..].as_chunks_mut::<2>().0) {
+                    // At most BATCH_BYTES.
+                    *row = [end as u32, sources.number(source)];
+                }
+                count = batch.len() as u32;
+                client.doorbell().recycle(id, batch);
+            }
+        }
+        if taken.more {
+            flags |= FLAG_MORE;
+        }
+        if taken.notices {
+            flags |= FLAG_NOTICES;
+        }
+        table[2] = flags;
+        count
     }
 }
 

@@ -5,8 +5,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use polling::Events;
-
 use super::backoff::Backoff;
 use super::network::{MONITOR, Network, Update};
 use super::sync::mpsc::{Receiver, Sender};
@@ -132,7 +130,6 @@ impl Engine {
 
     /// Runs until it is told to stop.
     pub(super) fn run(&mut self) -> io::Result<()> {
-        let mut events = Events::new();
         let mut ready = Vec::new();
         loop {
             let mut commands = 0;
@@ -150,7 +147,7 @@ impl Engine {
                 _ if commands == TURN => Some(Duration::ZERO),
                 next => next.map(|at| at.saturating_duration_since(Instant::now())),
             };
-            self.poll.wait(&mut events, &mut ready, timeout)?;
+            self.poll.wait(&mut ready, timeout)?;
             let now = Instant::now();
             for &key in &ready {
                 match key {

@@ -14,6 +14,8 @@ mod selection;
 mod send_socket;
 
 #[cfg(any(target_os = "macos", windows))]
+mod any_poller;
+#[cfg(any(target_os = "macos", windows))]
 mod one_by_one;
 #[cfg(unix)]
 mod unix;

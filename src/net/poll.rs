@@ -5,8 +5,9 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use polling::{Event, Events, PollMode, Poller};
 use socket2::Socket;
+
+use super::imp::Poller;
 
 /// Waits for sockets, for a notice from another thread, and for the time, on one thread.
 ///
@@ -23,21 +24,9 @@ impl Poll {
 
     /// Waits until a registered source is readable, [`Poll::notify`] is called, or `timeout` has passed;
     /// `None` waits for ever. The keys of the readable sources replace what `ready` held.
-    pub fn wait(
-        &self,
-        events: &mut Events,
-        ready: &mut Vec<usize>,
-        timeout: Option<Duration>,
-    ) -> io::Result<()> {
+    pub fn wait(&self, ready: &mut Vec<usize>, timeout: Option<Duration>) -> io::Result<()> {
         ready.clear();
-        events.clear();
-        match self.poller.wait(events, timeout) {
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-        ready.extend(events.iter().map(|event| event.key));
-        Ok(())
+        self.poller.wait(ready, timeout)
     }
 
     /// Ends the current wait, or the next one if none is under way.
@@ -47,9 +36,7 @@ impl Poll {
 
     /// Hands `source` to the poller until the returned guard is dropped.
     pub fn register<S: Watched>(self: &Arc<Self>, source: S, key: usize) -> io::Result<Registered<S>> {
-        // SAFETY: a source must be deleted from the poller before it is closed. `Registered` owns the
-        // source and deletes it in `drop`, before its field `source` is dropped.
-        unsafe { self.poller.add_with_mode(source.socket(), Event::readable(key), PollMode::Level)? };
+        self.poller.add(source.socket(), key)?;
         Ok(Registered { source, poll: Arc::clone(self), key })
     }
 }
@@ -76,12 +63,12 @@ pub struct Registered<S: Watched> {
 impl<S: Watched> Registered<S> {
     /// Stops reporting the source as readable.
     pub fn pause(&self) -> io::Result<()> {
-        self.poll.poller.modify_with_mode(self.source.socket(), Event::none(self.key), PollMode::Level)
+        self.poll.poller.report(self.source.socket(), self.key, false)
     }
 
     /// Reports the source as readable again.
     pub fn resume(&self) -> io::Result<()> {
-        self.poll.poller.modify_with_mode(self.source.socket(), Event::readable(self.key), PollMode::Level)
+        self.poll.poller.report(self.source.socket(), self.key, true)
     }
 }
 

@@ -4,6 +4,7 @@ mod clock;
 mod interfaces;
 mod monitor;
 mod options;
+mod poller;
 mod receive;
 
 pub use super::unix::{Monitor, errno, interface_index, interfaces};
@@ -17,4 +18,5 @@ pub(super) use monitor::{subscribe, take_in};
 pub(super) use options::{
     drops, hear_own_groups_only, must_join_to_send, prepare_sending, route_by_interface, set_receive_buffer,
 };
+pub(super) use poller::Poller;
 pub use receive::Datagrams;

@@ -6,6 +6,7 @@ mod monitor;
 mod options;
 mod receive;
 
+pub(super) use super::any_poller::Poller;
 pub use super::one_by_one::Datagrams;
 pub use super::unix::{Monitor, errno, interface_index, interfaces};
 pub(super) use super::unix::{

@@ -8,6 +8,7 @@ mod monitor;
 mod options;
 mod receive;
 
+pub(super) use super::any_poller::Poller;
 pub use super::one_by_one::Datagrams;
 pub use clock::suspended;
 pub use interfaces::{interface_index, interfaces};

@@ -81,7 +81,7 @@ impl Noticed {
         changes.removed.extend(removed);
         if !mem::replace(&mut changes.any, true) {
             // Without the packet the change is found when the list is old.
-            let _ = self.poll.poller.post(CompletionPacket::new(Event::readable(self.key)));
+            let _ = self.poll.poller.poller.post(CompletionPacket::new(Event::readable(self.key)));
         }
     }
 }
@@ -131,7 +131,6 @@ unsafe extern "system" fn address_changed(
 mod tests {
     use std::time::Duration;
 
-    use polling::Events;
     use windows_sys::Win32::NetworkManagement::IpHelper::{MibAddInstance, MibParameterNotification};
 
     use super::*;
@@ -147,15 +146,15 @@ mod tests {
             address_changed(context, ptr::null(), MibAddInstance);
             interface_changed(context, &raw const row, MibParameterNotification);
         }
-        let (mut events, mut ready) = (Events::new(), Vec::new());
-        poll.wait(&mut events, &mut ready, Some(Duration::from_secs(10))).unwrap();
+        let mut ready = Vec::new();
+        poll.wait(&mut ready, Some(Duration::from_secs(10))).unwrap();
         assert_eq!(ready, [7], "two changes, one packet");
         let mut changes = Changes::default();
         monitor.read(&mut changes).unwrap();
         assert!(changes.any && !changes.missed && changes.removed.is_empty());
         // SAFETY: as above.
         unsafe { interface_changed(context, &raw const row, MibDeleteInstance) };
-        poll.wait(&mut events, &mut ready, Some(Duration::from_secs(10))).unwrap();
+        poll.wait(&mut ready, Some(Duration::from_secs(10))).unwrap();
         assert_eq!(ready, [7]);
         monitor.read(&mut changes).unwrap();
         assert!(changes.removed.contains(&InterfaceIndex(500_000)));
