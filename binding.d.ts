@@ -61,6 +61,9 @@ export declare const BATCH_BYTES: number
 /** The most messages that one `take` gives. */
 export declare const BATCH_MESSAGES: number
 
+/** The address of a group in the one way it is written (RFC 5952 for IPv6); `null` if the text is none. */
+export declare function canonicalGroup(text: string): string | null
+
 /** Counts of a cast, see index.d.ts. */
 export interface CasterStats {
   sent: number
@@ -114,6 +117,12 @@ export interface InterfaceReport {
 
 /** The interfaces of this host, and what a listener with these patterns would make of them. */
 export declare function interfaces(patterns: Array<string>): Array<InterfaceReport> | Fault
+
+/**
+ * Whether a text is the IPv4 address of a host: 0.0.0.0/8 and 240.0.0.0/4 are nobody's (RFC 6890), and between
+ * are the groups.
+ */
+export declare function isIpv4Host(text: string): boolean
 
 /** Counts of a listener, see index.d.ts. */
 export interface ListenerStats {

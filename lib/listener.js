@@ -1,12 +1,11 @@
 'use strict'
 
-const { isIPv4 } = require('node:net')
 const { HEAD, emitSafely, kEnded, kHeard } = require('./environment.js')
 const errors = require('./errors.js')
 const { Handle, kIsOpen, kOpen } = require('./handle.js')
 const { MALFORMED, parse } = require('./json.js')
 const { Messages } = require('./messages.js')
-const { SOURCE_IS_IPV4, listenOptions, validGroup } = require('./options.js')
+const { SOURCE_IS_IPV4, isIPv4, listenOptions, validGroup } = require('./options.js')
 
 /**
  * @typedef {import('./environment.js').Environment} Environment
@@ -63,7 +62,7 @@ class Listener extends Handle {
     this.#environment = environment
     this.#port = opened?.port
     this.#source = settings.source
-    this.#family = settings.groups.some((group) => isIPv4(group)) ? 'IPv4' : 'IPv6'
+    this.#family = settings.groups.some(isIPv4) ? 'IPv4' : 'IPv6'
     this.#groups = new Set(settings.groups)
     this.#decode = DECODE[encoding]
     if (callback !== undefined) this.on('message', /** @type {() => void} */ (callback))
@@ -87,7 +86,7 @@ class Listener extends Handle {
    */
   join(group) {
     const { client, id } = this[kOpen]
-    const joining = validGroup('group', group)
+    const joining = validGroup(this.#environment.binding, 'group', group)
     if (this.#source !== undefined && !isIPv4(joining)) {
       throw errors.invalidArgValue('group', SOURCE_IS_IPV4, group)
     }
@@ -100,7 +99,7 @@ class Listener extends Handle {
    */
   leave(group) {
     const { client, id } = this[kOpen]
-    const leaving = validGroup('group', group)
+    const leaving = validGroup(this.#environment.binding, 'group', group)
     if (!this.#groups.has(leaving)) {
       throw errors.invalidArgValue('group', 'must be one that was joined', group)
     }

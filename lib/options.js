@@ -1,6 +1,5 @@
 'use strict'
 
-const { SocketAddress, isIPv4, isIPv6 } = require('node:net')
 const { types } = require('node:util')
 const { invalidArgType, invalidArgValue, outOfRange, payloadTooLarge } = require('./errors.js')
 
@@ -51,8 +50,8 @@ function listenOptions(binding, given) {
     const list = ENCODINGS.map((one) => `'${one}'`).join(', ')
     throw invalidArgValue('options.encoding', `must be one of: ${list}`, encoding)
   }
-  const groups = validGroups('options.group', group)
-  if (validSource(source) !== undefined && !groups.every((one) => isIPv4(one))) {
+  const groups = validGroups(binding, 'options.group', group)
+  if (validSource(binding, source) !== undefined && !groups.every(isIPv4)) {
     throw invalidArgValue('options.group', SOURCE_IS_IPV4, group)
   }
   return {
@@ -88,7 +87,7 @@ function castOptions(binding, given) {
     signal
   } = options
   return {
-    groups: validGroups('options.group', group),
+    groups: validGroups(binding, 'options.group', group),
     port: integer('options.port', port, 1, 65535),
     to: validDestinations(binding, to),
     broadcast: boolean('options.broadcast', broadcast),
@@ -164,51 +163,59 @@ const isEmptyAsJson = (value) =>
 /**
  * A group, in the one way it is written (RFC 5952 for IPv6).
  *
+ * @param {Binding} binding
  * @param {string} name
  * @param {unknown} value
  * @returns {string}
  */
-function validGroup(name, value) {
+function validGroup(binding, name, value) {
   if (typeof value !== 'string') throw invalidArgType(name, 'of type string', value)
-  if (isIPv4(value)) {
-    const first = Number(value.split('.')[0])
-    if (first >= 224 && first <= 239) return value
-  } else if (isIPv6(value) && /^ff/i.test(value)) {
-    if (value.includes('%')) {
-      const expected = "must have no '%': its interface is named in options.interfaces"
-      throw invalidArgValue(name, expected, value)
-    }
-    return new SocketAddress({ address: value, family: 'ipv6' }).address
+  const [address, ...zone] = value.split('%')
+  const group = binding.canonicalGroup(address)
+  if (group === null || (zone.length > 0 && isIPv4(group))) {
+    const expected = 'must be a multicast address, 224.0.0.0 to 239.255.255.255 or ff00::/8'
+    throw invalidArgValue(name, expected, value)
   }
-  const expected = 'must be a multicast address, 224.0.0.0 to 239.255.255.255 or ff00::/8'
-  throw invalidArgValue(name, expected, value)
+  if (zone.length > 0) {
+    const expected = "must have no '%': its interface is named in options.interfaces"
+    throw invalidArgValue(name, expected, value)
+  }
+  return group
 }
+
+/**
+ * Whether a valid group is one of IPv4, and not of IPv6.
+ *
+ * @param {string} group
+ */
+const isIPv4 = (group) => !group.includes(':')
 
 /**
  * One group or several, each once.
  *
+ * @param {Binding} binding
  * @param {string} name
  * @param {unknown} value
  * @returns {string[]}
  */
-function validGroups(name, value) {
+function validGroups(binding, name, value) {
   const list = strings(name, value)
   if (list.length === 0) throw invalidArgValue(name, 'must name at least one group', value)
-  return [
-    ...new Set(list.map((one, i) => validGroup(list === value ? `${name}[${i}]` : name, one)))
-  ]
+  const groups = list.map((one, i) =>
+    validGroup(binding, list === value ? `${name}[${i}]` : name, one)
+  )
+  return [...new Set(groups)]
 }
 
 /**
+ * @param {Binding} binding
  * @param {unknown} value
  * @returns {string | undefined}
  */
-function validSource(value) {
+function validSource(binding, value) {
   if (value === undefined) return undefined
   if (typeof value !== 'string') throw invalidArgType('options.source', 'of type string', value)
-  const first = isIPv4(value) ? Number(value.split('.')[0]) : 0
-  // 0.0.0.0/8 and 240.0.0.0/4 are nobody's (RFC 6890), and between are the groups.
-  if (first > 0 && first < 224) return value
+  if (binding.isIpv4Host(value)) return value
   throw invalidArgValue('options.source', 'must be the IPv4 address of a host', value)
 }
 
@@ -324,6 +331,7 @@ function boolean(name, value) {
 module.exports = {
   SOURCE_IS_IPV4,
   castOptions,
+  isIPv4,
   listenOptions,
   validGroup,
   validInterfaces,

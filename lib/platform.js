@@ -34,7 +34,7 @@ function libc() {
   if (process.platform !== 'linux') return undefined
   // Reading ldd takes 0.1 ms; a process report, which also knows, takes 6.
   try {
-    return readFileSync('/usr/bin/ldd', 'latin1').includes('musl') ? 'musl' : 'glibc'
+    return readFileSync('/usr/bin/ldd', 'utf8').includes('musl') ? 'musl' : 'glibc'
   } catch {
     const report = /** @type {any} */ (process.report?.getReport())
     return report?.header?.glibcVersionRuntime ? 'glibc' : 'musl'

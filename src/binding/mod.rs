@@ -11,6 +11,9 @@ pub mod test_hooks;
 
 pub use client::Client;
 
+use std::net::{IpAddr, Ipv4Addr};
+use std::str::FromStr;
+
 use crate::error;
 use crate::net::{self, Destination, Interface, Selection};
 use napi::Result;
@@ -29,6 +32,19 @@ pub const BATCH_BYTES: u32 = crate::engine::mailbox::BATCH_BYTES as u32;
 /// The largest payload of a datagram, in bytes.
 #[napi]
 pub const MAX_PAYLOAD: u32 = crate::net::MAX_PAYLOAD as u32;
+
+/// The address of a group in the one way it is written (RFC 5952 for IPv6); `null` if the text is none.
+#[napi(catch_unwind)]
+pub fn canonical_group(text: String) -> Option<String> {
+    IpAddr::from_str(&text).ok().filter(IpAddr::is_multicast).map(|group| group.to_string())
+}
+
+/// Whether a text is the IPv4 address of a host: 0.0.0.0/8 and 240.0.0.0/4 are nobody's (RFC 6890), and between
+/// are the groups.
+#[napi(catch_unwind)]
+pub fn is_ipv4_host(text: String) -> bool {
+    Ipv4Addr::from_str(&text).is_ok_and(|address| (1..224).contains(&address.octets()[0]))
+}
 
 /// What is wrong with the first wrong one of some interface patterns; `null` if nothing is.
 #[napi(catch_unwind)]
