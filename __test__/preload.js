@@ -50,4 +50,4 @@ function clocks(t) {
   return { variable: `LAN_PEERS_CLOCK=${path}`, putMonotonic: put(0), putBoottime: put(8) }
 }
 
-module.exports = { clocks, preload }
+module.exports = { clocks, preload, temporary }

@@ -4,10 +4,12 @@ mod failure;
 mod names;
 mod paths;
 mod route;
+mod schedule;
 mod sockets;
 mod way;
 
 use std::collections::HashSet;
+use std::io::IoSlice;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,7 +20,7 @@ use rustc_hash::FxHashMap;
 use crate::engine::timers::Timers;
 use crate::engine::{Deadline, Doorbell, Notice, ObjectId, chance};
 use crate::error::Fault;
-use crate::net::{Family, Interface, SendOptions, Unused};
+use crate::net::{Family, Interface, SendOptions, Unused, most_together};
 use crate::report::{InterfaceReport, Usage, report};
 
 use failure::{Failure, News, Trouble};
@@ -27,6 +29,7 @@ pub(crate) use names::{LookUp, NameId, Resolved};
 pub(crate) use paths::PathsId;
 pub use paths::Target;
 use paths::{AllPaths, Path, Paths};
+use schedule::{Schedule, next_due};
 pub(crate) use sockets::Own;
 use sockets::Sockets;
 use way::Way;
@@ -42,9 +45,6 @@ const ALONE: Duration = Duration::from_secs(2);
 /// How long after a send has failed that is told, if it is still so. When an interface goes, sends may fail before
 /// it is known to be gone: then there is nothing to tell but that.
 const TELL: Duration = Duration::from_millis(100);
-
-/// The time between two moments at which casts are due. Many casts then wake the thread no more often than few.
-const TICK: Duration = Duration::from_millis(1);
 
 /// How a cast casts.
 #[derive(Clone, Debug)]
@@ -91,8 +91,18 @@ pub(crate) struct Casting {
     casts: FxHashMap<ObjectId, Cast>,
     /// Where the cast that is being sent has gone by now; kept for its memory.
     sent_to: HashSet<SocketAddr>,
-    /// From when on the [`TICK`]s are counted.
-    first_tick: Option<Instant>,
+    schedule: Schedule,
+    /// What is due now.
+    due: Vec<Due>,
+}
+
+/// A cast that is due. What is equal but for the cast can be sent together: it goes the same ways, and is of the
+/// same length.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Due {
+    paths: PathsId,
+    length: usize,
+    cast: ObjectId,
 }
 
 /// There may be tens of thousands: what they have in common is in their paths.
@@ -114,7 +124,8 @@ impl Casting {
             paths: AllPaths::default(),
             casts: FxHashMap::default(),
             sent_to: HashSet::new(),
-            first_tick: None,
+            schedule: Schedule::default(),
+            due: Vec::new(),
         }
     }
 
@@ -151,7 +162,7 @@ impl Casting {
         self.casts.insert(id, Cast { client, payload, interval, paths, counters, trouble: None });
         self.tell_unresolved(id);
         self.send(id, now, timers);
-        timers.set(Deadline::Cast(id), self.tick_after(now + interval));
+        timers.set(Deadline::Cast(id), self.schedule.tick_after(now + interval));
     }
 
     /// Brings all paths in line with the interfaces, see [`Casting::follow`].
@@ -215,23 +226,54 @@ impl Casting {
         cast.payload = payload;
         cast.interval = interval.unwrap_or(cast.interval);
         let due = now + cast.interval;
-        timers.set(Deadline::Cast(id), self.tick_after(due));
+        timers.set(Deadline::Cast(id), self.schedule.tick_after(due));
         self.send(id, now, timers);
     }
 
-    /// A cast is due: sends, and sets the next deadline on the schedule that began with the first.
+    /// A cast is due: sets the next deadline on the schedule that began with the first. It is sent with the
+    /// others that are due, by [`Casting::send_due`].
     pub(crate) fn due(&mut self, id: ObjectId, due: Instant, now: Instant, timers: &mut Timers<Deadline>) {
         let Some(cast) = self.casts.get(&id) else { return };
         timers.set(Deadline::Cast(id), next_due(due, cast.interval, now));
-        self.send(id, now, timers);
+        self.due.push(Due { paths: cast.paths, length: cast.payload.len(), cast: id });
     }
 
-    /// The first [`TICK`] that is not before a moment. Intervals are whole numbers of them, so that a schedule that begins
-    /// with one keeps to them.
-    fn tick_after(&mut self, at: Instant) -> Instant {
-        let first = *self.first_tick.get_or_insert(at);
-        let past = at.saturating_duration_since(first).as_nanos() % TICK.as_nanos();
-        if past == 0 { at } else { at + (TICK - Duration::from_nanos(past as u64)) }
+    /// Sends what is due.
+    pub(crate) fn send_due(&mut self, now: Instant, timers: &mut Timers<Deadline>) {
+        let mut due = std::mem::take(&mut self.due);
+        due.sort_unstable();
+        let alike = due.chunk_by(|a, b| (a.paths, a.length) == (b.paths, b.length));
+        for alike in alike.flat_map(|alike| alike.chunks(most_together(alike[0].length))) {
+            let together = self.send_together(alike);
+            for Due { cast, .. } in alike {
+                self.send_by(*cast, now, timers, |path, failure| {
+                    failure.is_some() || !matches!(path, Path::Way(i) if together.contains(&i))
+                });
+            }
+        }
+        due.clear();
+        self.due = due;
+    }
+
+    /// Sends casts that are alike, other than those with trouble, together by each way where that can be done, and
+    /// gives those ways. By the others nothing is sent.
+    fn send_together(&mut self, alike: &[Due]) -> Vec<usize> {
+        let Self { casts, paths, sockets, .. } = self;
+        let Some(paths) = paths.get(alike[0].paths) else { return Vec::new() };
+        let casts = || {
+            let casts = alike.iter().filter_map(|due| casts.get(&due.cast));
+            casts.filter(|cast| cast.trouble.is_none() && !cast.client.is_closing())
+        };
+        let payloads: Vec<_> = casts().map(|cast| IoSlice::new(&cast.payload)).collect();
+        if payloads.len() < 2 {
+            return Vec::new();
+        }
+        let ways = 0..paths.ways.len();
+        let together: Vec<_> = ways.filter(|i| paths.ways[*i].send_together(sockets, &payloads)).collect();
+        for cast in casts() {
+            cast.counters.sent.fetch_add(together.len() as u64, Ordering::Relaxed);
+        }
+        together
     }
 
     /// Sends a cast's payload once to everybody it is for.
@@ -488,20 +530,9 @@ impl Cast {
     }
 }
 
-/// The next deadline after `due`: one interval later, or where the schedule was missed (the computer slept)
-/// the first that is still to come. So it neither drifts nor bursts.
-fn next_due(due: Instant, interval: Duration, now: Instant) -> Instant {
-    let next = due + interval;
-    if next > now {
-        return next;
-    }
-    // The interval is at least 1 ms, and at most 2^31 of them.
-    let missed = now.duration_since(next).as_nanos() / interval.as_nanos() + 1;
-    next + Duration::from_nanos((missed * interval.as_nanos()) as u64)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::schedule::TICK;
     use super::*;
     use crate::net::Selection;
 
@@ -530,6 +561,7 @@ mod tests {
             let due = start + every * tick;
             assert_eq!(timers.take_due(due), Some((due, Deadline::Cast(id))));
             casting.due(id, due, due + Duration::from_millis(7), &mut timers);
+            casting.send_due(due + Duration::from_millis(7), &mut timers);
         }
         // Between two ticks, it is due at the later one.
         let moment = start + Duration::from_micros(300);

@@ -1,6 +1,6 @@
 //! The sockets that casts leave by, shared by all that want the same, and the addresses that they give us.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr};
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -95,6 +95,20 @@ impl Sockets {
             socket.keep_on_host(to.ip()).map_err(refused)?;
         }
         socket.send(payload, to).map_err(|error| Fault::new("send", &error).at(to.ip(), to.port()))
+    }
+
+    /// Sends several datagrams of one length at once, by a socket that is open; says whether it could.
+    pub(super) fn send_together(
+        &mut self,
+        options: &SendOptions,
+        payloads: &[IoSlice<'_>],
+        to: SocketAddr,
+    ) -> bool {
+        // What must stay on this host takes preparation.
+        let prepared = !matches!(options, SendOptions::Interface { ttl: 0, .. });
+        let socket = self.sockets.get_mut(options).filter(|_| prepared);
+        let socket = socket.and_then(|shared| shared.socket.as_mut());
+        socket.is_some_and(|socket| socket.send_together(payloads, to).is_ok())
     }
 }
 

@@ -1,5 +1,6 @@
 //! The ways out by interfaces: to groups, and by broadcast.
 
+use std::io::IoSlice;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -34,6 +35,13 @@ impl Way {
             failure = failure.or(sent.err());
         }
         failure.map(|fault| fault.on(Arc::clone(&self.name)).behind(self.obstacle))
+    }
+
+    /// Sends several payloads of one length at once, all of them or none; says whether it could.
+    pub(super) fn send_together(&self, sockets: &mut Sockets, payloads: &[IoSlice<'_>]) -> bool {
+        // Of several destinations one could fail after another has succeeded.
+        let [to] = *self.to else { return false };
+        sockets.send_together(&self.socket, payloads, to)
     }
 
     /// Whether it leads from and to the same as `other`.

@@ -253,6 +253,7 @@ impl Engine {
                 }
             }
         }
+        self.casting.send_due(now, &mut self.timers);
     }
 
     /// Gets ready for an object that is about to be opened.

@@ -37,7 +37,7 @@ pub use listen_socket::{Hears, ListenSocket, Port};
 pub use pattern::BadPattern;
 pub use poll::{Poll, Registered, Watched};
 pub use selection::{Chosen, Obstacle, Selection, Unused};
-pub use send_socket::{SendOptions, SendSocket};
+pub use send_socket::{SendOptions, SendSocket, most_together};
 
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, ToSocketAddrs};

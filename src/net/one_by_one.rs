@@ -1,7 +1,7 @@
-//! Reads datagrams in batches where the system gives one a call.
+//! Reads datagrams in batches where the system gives one a call, and sends them one by one.
 
-use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::io::{self, IoSlice};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 use crate::net::imp::receive;
 use crate::net::{BATCH, Datagram, InterfaceIndex, ListenSocket, SLOT, Watched};
@@ -79,4 +79,18 @@ impl Datagrams {
             interface: arrival.interface,
         })
     }
+}
+
+/// See [`crate::net::most_together`].
+pub(in crate::net) fn most_together(_length: usize) -> usize {
+    1
+}
+
+/// See [`crate::net::SendSocket::send_together`].
+pub(in crate::net) fn send_together(
+    _socket: &UdpSocket,
+    _payloads: &[IoSlice<'_>],
+    _to: SocketAddr,
+) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }

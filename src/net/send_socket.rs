@@ -1,6 +1,6 @@
 //! The sockets that send.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 use socket2::{Protocol, SockRef, Socket, Type};
@@ -38,6 +38,8 @@ pub struct SendSocket {
     interface: Option<InterfaceIndex>,
     /// The groups that it has joined for the sake of sending to them.
     joined: Vec<IpAddr>,
+    /// Whether several datagrams may go out at once.
+    together: bool,
 }
 
 impl SendSocket {
@@ -86,7 +88,7 @@ impl SendSocket {
             SendOptions::Interface { interface, .. } => Some(interface),
             SendOptions::Routed(_) => None,
         };
-        Ok(Self { socket, local, interface, joined: Vec::new() })
+        Ok(Self { socket, local, interface, joined: Vec::new(), together: true })
     }
 
     /// The port, and the address unless that is the routing table's, that receivers see as the source.
@@ -130,4 +132,22 @@ impl SendSocket {
         // A datagram is sent whole or not at all.
         self.socket.send_to(payload, to).map(|_| ())
     }
+    /// Sends several datagrams of one length with one call, all of them or none: at most [`most_together`].
+    ///
+    /// # Errors
+    /// Whatever it is, the datagrams may still be sent one by one. `Unsupported` if the system or the interface cannot
+    /// do that, which is remembered.
+    pub fn send_together(&mut self, payloads: &[IoSlice<'_>], to: SocketAddr) -> io::Result<()> {
+        if !self.together {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        let sent = imp::send_together(&self.socket, payloads, to);
+        self.together = !matches!(&sent, Err(error) if error.kind() == io::ErrorKind::Unsupported);
+        sent
+    }
+}
+
+/// How many datagrams of this length [`SendSocket::send_together`] can send; 1 if there is no gain in it.
+pub fn most_together(length: usize) -> usize {
+    imp::most_together(length)
 }

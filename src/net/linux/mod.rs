@@ -6,6 +6,7 @@ mod monitor;
 mod options;
 mod poller;
 mod receive;
+mod send;
 
 pub use super::unix::{Monitor, errno, interface_index, interfaces};
 pub(super) use super::unix::{
@@ -20,3 +21,4 @@ pub(super) use options::{
 };
 pub(super) use poller::Poller;
 pub use receive::Datagrams;
+pub(super) use send::{most_together, send_together};
