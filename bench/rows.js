@@ -240,7 +240,7 @@ const ROWS = [
   ),
   alone(
     14,
-    'native binary',
+    'native binary, as published',
     'kB',
     { experiment: 'size', field: 'binary' },
     atMost(700, '700 kB or less')

@@ -1,9 +1,9 @@
 'use strict'
 
-// How large what is installed is: the native binary, and the packed packages, of which npm fetches both.
+// How large what is installed is: the native binary as it is published, and the packed packages, of which npm fetches both.
 
 const { execFileSync } = require('node:child_process')
-const { copyFileSync, cpSync, mkdtempSync, readdirSync, rmSync, statSync } = require('node:fs')
+const { mkdtempSync, readdirSync, rmSync, statSync } = require('node:fs')
 const { tmpdir } = require('node:os')
 const { join } = require('node:path')
 const { libc, target } = require('../../lib/platform.js')
@@ -13,19 +13,20 @@ const { ROOT } = require('../programs.js')
 module.exports = {
   /** Gives kB, of 1,000 bytes. */
   async measure() {
-    const name = target(process.platform, process.arch, libc())
-    const binary = `lan-peers.${name}.node`
+    // Cargo does nothing when it is fresh.
+    execFileSync(join(ROOT, 'scripts', 'build-published'), {
+      stdio: ['ignore', 'ignore', 'inherit']
+    })
+    const name = String(target(process.platform, process.arch, libc()))
+    const platform = join(ROOT, 'npm', name)
     const folder = mkdtempSync(join(tmpdir(), 'lan-peers-size-'))
     try {
-      const platform = join(folder, 'platform')
-      cpSync(join(ROOT, 'npm', String(name)), platform, { recursive: true })
-      copyFileSync(join(ROOT, binary), join(platform, binary))
       // Scripts would build.
       const options = ['pack', '--silent', '--ignore-scripts', '--pack-destination', folder]
       for (const cwd of [ROOT, platform]) execFileSync('npm', options, { cwd, stdio: 'ignore' })
       const packed = readdirSync(folder).filter((file) => file.endsWith('.tgz'))
       return {
-        binary: statSync(join(ROOT, binary)).size / 1000,
+        binary: statSync(join(platform, `lan-peers.${name}.node`)).size / 1000,
         packed: packed.reduce((sum, file) => sum + statSync(join(folder, file)).size / 1000, 0)
       }
     } finally {
