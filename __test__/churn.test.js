@@ -48,9 +48,9 @@ test(`${SECONDS} seconds of coming and going under traffic, with flat memory`, a
   // The first quarter is for what is kept once.
   const settled = samples.slice(samples.length / 4)
   const [first, last] = [settled[0], settled.at(-1)]
-  // The least of five: when the machine does something else, more messages wait for a moment, and take their room.
-  const least = (/** @type {any[]} */ some, /** @type {string} */ what) =>
-    Math.min(...some.map((sample) => sample[what]))
+  // The middle of five: for a moment more messages may wait than usual, and take their room, or fewer.
+  const middle = (/** @type {any[]} */ some, /** @type {string} */ what) =>
+    some.map((sample) => sample[what]).sort((a, b) => a - b)[2]
   assert.ok(settled.length >= 10, `${settled.length} samples`)
   t.diagnostic(JSON.stringify({ rounds, heard, first, last }))
   assert.deepEqual(last.kernel, first.kernel)
@@ -61,7 +61,7 @@ test(`${SECONDS} seconds of coming and going under traffic, with flat memory`, a
     buffers: MIB,
     rss: 8 * MIB
   })) {
-    const grown = least(settled.slice(-5), what) - least(settled.slice(0, 5), what)
+    const grown = middle(settled.slice(-5), what) - middle(settled.slice(0, 5), what)
     assert.ok(grown <= most, `${what} has grown by ${grown} bytes`)
   }
 })

@@ -44,10 +44,19 @@ function verdict({ goal, reached }) {
   return `${goal}: ${reached ? 'reached' : '**not reached**'}`
 }
 
+/**
+ * Of what, when and where.
+ *
+ * @param {Report} report
+ */
+const conditions = ({ date, machine, system, node, rust, version, runs }) =>
+  `lan-peers ${version}, ${date}; ${machine}, ${system}, Node ${node}, Rust ${rust}. Medians of ${runs} runs (least to most).`
+
 /** @param {Report} report */
-function table({ date, machine, system, node, rust, version, runs, figures, unmeasured }) {
+function table(report) {
+  const { figures, unmeasured } = report
   const lines = [
-    `lan-peers ${version}, ${date}; ${machine}, ${system}, Node ${node}, Rust ${rust}. Medians of ${runs} runs (least to most).`,
+    conditions(report),
     '',
     '| # | what | lan-peers | beside | | ratio | to reach |',
     '| - | ---- | --------- | ------ | - | ----- | -------- |',
@@ -70,4 +79,4 @@ function table({ date, machine, system, node, rust, version, runs, figures, unme
   return lines.join('\n')
 }
 
-module.exports = { table }
+module.exports = { cell, conditions, ratio, table }
