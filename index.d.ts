@@ -43,8 +43,8 @@ export function listen(
  * of `to`. On an interface that comes later the first one goes out at once. An open caster keeps the process alive; see `unref`.
  *
  * @param payload at most 65,507 bytes; it is copied
- * @param intervalMs 1 to 2,147,483,647; 2000 if left out. The first interval is up to a millisecond longer, so that
- * casts that are due within one are sent together
+ * @param intervalMs 1 to 2,147,483,647; 2000 if left out. The first interval is longer by up to a 128th of it, or by a
+ * millisecond if that is more, so that casts that are due close to each other are sent together
  * @throws `TypeError` or `RangeError` with the code `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`,
  * `ERR_OUT_OF_RANGE` or `ERR_PAYLOAD_TOO_LARGE` for a wrong argument
  *
