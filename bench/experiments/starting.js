@@ -1,13 +1,14 @@
 'use strict'
 
-// How long it takes to load, and to close what was opened.
+// How long it takes to load, as it is published, and to close what was opened.
 
 const { print, sleep } = require('../experiment.js')
 const { script } = require('../programs.js')
+const { PACKAGE, publish } = require('../published.js')
 
 /** Each in a process that has loaded neither before. */
 const REQUIRE = /** @type {Record<string, () => unknown>} */ ({
-  'lan-peers': () => require('../..'),
+  'lan-peers': () => require(PACKAGE),
   dgram: () => require('node:dgram')
 })
 
@@ -15,6 +16,7 @@ const REQUIRE = /** @type {Record<string, () => unknown>} */ ({
 module.exports = {
   /** Gives milliseconds. */
   async measure({ contender }) {
+    publish()
     return script('experiments/starting.js', contender).result()
   }
 }
@@ -28,7 +30,7 @@ async function inside(/** @type {string} */ contender) {
   const load = await milliseconds(REQUIRE[contender])
   if (contender === 'dgram') return print({ load })
 
-  const { cast, listen } = require('../..')
+  const { cast, listen } = require(PACKAGE)
   const HERE = { interfaces: '127.0.0.1' }
   const listener = listen({ ...HERE, port: 0 })
   const caster = cast('x', 20, { ...HERE, port: listener.address().port })

@@ -30,10 +30,9 @@ impl Schedule {
 /// The time between two ticks for casts of an interval: the longest that is the least doubled a number of times, at most the
 /// [`PART`] of the interval, and divides it. The ticks of one are then among those of any other that is shorter.
 fn tick(interval: Duration) -> Duration {
+    let interval = interval.as_nanos();
     let mut tick = TICK;
-    while 2 * PART * tick.as_nanos() <= interval.as_nanos()
-        && interval.as_nanos() % (2 * tick.as_nanos()) == 0
-    {
+    while interval >= 2 * PART * tick.as_nanos() && interval.is_multiple_of(2 * tick.as_nanos()) {
         tick *= 2;
     }
     tick

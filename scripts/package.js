@@ -1,0 +1,30 @@
+'use strict'
+
+// Puts the package together as it is published, into target/package: the JavaScript of lib/ in one file, which loads in
+// half the time of a dozen, and what else a user needs.
+
+const { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } = require('node:fs')
+const { join } = require('node:path')
+const { buildSync } = require('esbuild')
+
+const ROOT = join(__dirname, '..')
+const FOLDER = join(ROOT, 'target', 'package')
+
+const COPIED = ['index.d.ts', 'README.md', 'CHANGELOG.md', 'LICENSE']
+
+rmSync(FOLDER, { recursive: true, force: true })
+mkdirSync(FOLDER, { recursive: true })
+buildSync({
+  entryPoints: [join(ROOT, 'index.js')],
+  outfile: join(FOLDER, 'index.js'),
+  bundle: true,
+  platform: 'node',
+  target: 'node20'
+})
+for (const file of COPIED) copyFileSync(join(ROOT, file), join(FOLDER, file))
+
+// Those who install it have neither the tools nor the sources for these.
+const { scripts, devDependencies, prettier, napi, files, ...rest } = JSON.parse(
+  readFileSync(join(ROOT, 'package.json'), 'utf8')
+)
+writeFileSync(join(FOLDER, 'package.json'), `${JSON.stringify(rest, null, 2)}\n`)
