@@ -23,8 +23,9 @@ buildSync({
 })
 for (const file of COPIED) copyFileSync(join(ROOT, file), join(FOLDER, file))
 
+const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
 // Those who install it have neither the tools nor the sources for these.
-const { scripts, devDependencies, prettier, napi, files, ...rest } = JSON.parse(
-  readFileSync(join(ROOT, 'package.json'), 'utf8')
-)
-writeFileSync(join(FOLDER, 'package.json'), `${JSON.stringify(rest, null, 2)}\n`)
+for (const field of ['scripts', 'devDependencies', 'prettier', 'napi', 'files']) {
+  delete manifest[field]
+}
+writeFileSync(join(FOLDER, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`)
