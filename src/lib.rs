@@ -8,6 +8,7 @@
 
 pub mod binding;
 pub mod cast;
+pub mod discover;
 pub mod engine;
 pub mod error;
 pub mod listen;

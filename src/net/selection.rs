@@ -415,7 +415,7 @@ mod tests {
         let sending =
             |patterns: &[&str]| indexes(Selection::parse(patterns).unwrap().sending(alone, Family::V4));
         assert_eq!(sending(&[]), [1]);
-        assert_eq!(sending(&["!lo"]), []);
+        assert!(sending(&["!lo"]).is_empty());
     }
 
     #[test]

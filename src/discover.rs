@@ -1,0 +1,285 @@
+//! Discovery: who announces what to whom, and who is there. Knows no socket, no clock and no source of chance: the time,
+//! the chance and a way to send are handed in.
+
+mod admission;
+pub mod announcement;
+pub mod news;
+pub mod peer;
+pub mod schedule;
+pub mod table;
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use crate::net::InterfaceIndex;
+
+use admission::Admission;
+use announcement::{Announcement, Ask, Codec, Message, Refusal, Says};
+use news::News;
+use peer::{Peer, Source};
+use schedule::{PerSecond, Schedule, Send};
+use table::{Heard, Table};
+
+/// The most peers a second that are asked whether they are still there.
+const DOUBTS: usize = 200;
+
+/// What one Discovery is made with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Who it is, for others.
+    pub id: Box<str>,
+    /// Only those with the same one see each other.
+    pub app: Box<str>,
+    /// When it starts, in milliseconds since 1970.
+    pub boot: u64,
+    /// What it announces: the JSON of an object, see [`announcement::is_announceable`].
+    pub data: Box<str>,
+    /// The time between its announcements while the group is small.
+    pub interval: Duration,
+    /// How many announcements a second the whole group may make.
+    pub rate: f64,
+    /// Whether bare JSON objects are peers, too.
+    pub plain: bool,
+    /// How many peers there is room for.
+    pub max_peers: usize,
+}
+
+/// To whom something is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whom {
+    /// To the groups and the seeds, on one interface, or on all.
+    Everybody(Option<InterfaceIndex>),
+    /// To the source of a peer's datagrams, from the same interface.
+    One(Source),
+}
+
+/// How a datagram came.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival {
+    /// From where.
+    pub from: Source,
+    /// To an address of this host, from another, and to no group.
+    pub by_unicast: bool,
+    /// When.
+    pub now: Instant,
+    /// The same in milliseconds since 1970.
+    pub wall: u64,
+}
+
+/// What has been heard and not made a peer of; and what has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Announcements of others, bare objects included.
+    pub announcements: u64,
+    /// What is neither.
+    pub malformed: u64,
+    /// Of a later version.
+    pub later: u64,
+    /// Sealed, where nothing is to be.
+    pub unauthenticated: u64,
+    /// Those for whom there was no room.
+    pub refused: u64,
+    /// What was not looked at, for too much came from there.
+    pub rate_limited: u64,
+}
+
+/// What is to be warned of, each once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Warnings {
+    /// Somebody else has our id.
+    pub id_conflict: bool,
+    /// The table is full.
+    pub full: bool,
+}
+
+/// One that announces, and keeps a table of who does.
+#[derive(Debug)]
+pub struct Discovery {
+    codec: Codec,
+    admission: Admission,
+    table: Table,
+    schedule: Schedule,
+    id: Box<str>,
+    boot: u64,
+    seq: u64,
+    data: Box<str>,
+    plain: bool,
+    doubts: PerSecond,
+    counts: Counts,
+    warnings: Warnings,
+}
+
+impl Discovery {
+    /// One that sends nothing before it is [`Discovery::start`]ed.
+    pub fn new(options: Options) -> Self {
+        let Options { id, app, boot, data, interval, rate, plain, max_peers } = options;
+        Self {
+            codec: Codec::new(&app),
+            admission: Admission::default(),
+            table: Table::new(max_peers),
+            schedule: Schedule::new(interval, rate),
+            id,
+            boot,
+            seq: 0,
+            data,
+            plain,
+            doubts: PerSecond::new(DOUBTS),
+            counts: Counts::default(),
+            warnings: Warnings::default(),
+        }
+    }
+
+    /// Begins to announce, or begins again: everywhere, or on an interface that is new. `chance` is from 0 to 1, as all
+    /// that is handed in here.
+    pub fn start(&mut self, on: Option<InterfaceIndex>, now: Instant, chance: f64) {
+        self.schedule.start(on, now, chance);
+    }
+
+    /// An interface is there no longer.
+    pub fn stop(&mut self, on: InterfaceIndex) {
+        self.schedule.stop(on);
+    }
+
+    /// This host has slept, or nothing was heard for another reason that is ours: nobody's silence counts.
+    pub fn awake(&mut self, now: Instant, chance: f64) {
+        self.table.awake(now);
+        self.schedule.start(None, now, chance);
+    }
+
+    /// Announces something else from now on.
+    pub fn announce(&mut self, data: Box<str>, now: Instant) {
+        self.data = data;
+        self.schedule.changed(now, self.peers());
+    }
+
+    /// Whether a datagram is to be looked at, by where it comes from and how long it is.
+    pub fn admits(&mut self, from: SocketAddr, length: usize, now: Instant) -> bool {
+        let known = self.table.has_heard_from(from.ip());
+        let admits = self.admission.admits(from.ip(), known, length, now);
+        self.counts.rate_limited += u64::from(!admits);
+        admits
+    }
+
+    /// What a datagram holds.
+    ///
+    /// # Errors
+    /// Why it holds nothing for us.
+    pub fn decode(&self, datagram: &[u8]) -> Result<Message, Refusal> {
+        self.codec.decode(datagram)
+    }
+
+    /// A datagram was heard that holds this, see [`Discovery::decode`].
+    pub fn heard(&mut self, message: &Result<Message, Refusal>, arrival: Arrival, chance: f64) {
+        let Arrival { from, by_unicast, now, wall } = arrival;
+        let heard = match message {
+            Ok(Message::Announcement(announcement)) if announcement.id == self.id => {
+                self.warnings.id_conflict |= announcement.boot != self.boot || announcement.seq > self.seq;
+                return;
+            }
+            Ok(Message::Announcement(announcement)) => {
+                self.schedule.claims(announcement.known, now);
+                if by_unicast {
+                    self.schedule.answered();
+                }
+                let heard = self.table.hear(announcement, from, now, wall);
+                let ask = announcement.ask.or((heard == Heard::New).then_some(Ask::Directly));
+                if let Some(ask) = ask.filter(|_| matches!(announcement.says, Says::Data(_))) {
+                    self.schedule.owe(ask, from, self.peers(), now, chance);
+                }
+                heard
+            }
+            Ok(Message::Plain(data)) if self.plain => self.table.hear_plain(data, from, now, wall),
+            Ok(Message::Plain(_)) | Err(Refusal::OtherApp) => return,
+            Err(Refusal::Malformed) => return self.counts.malformed += 1,
+            Err(Refusal::Version) => return self.counts.later += 1,
+            Err(Refusal::Sealed) => return self.counts.unauthenticated += 1,
+        };
+        self.counts.announcements += 1;
+        if heard == Heard::Refused {
+            self.counts.refused += 1;
+            self.warnings.full = true;
+        }
+    }
+
+    /// When there is next something to do.
+    pub fn earliest(&mut self) -> Option<Instant> {
+        let (table, schedule) = (self.table.earliest(), self.schedule.earliest());
+        table.into_iter().chain(schedule).min()
+    }
+
+    /// Does what is due, and has `send` send what is to be sent. All that has come by now must have been heard.
+    pub fn due(
+        &mut self,
+        now: Instant,
+        mut chance: impl FnMut() -> f64,
+        mut send: impl FnMut(Whom, Vec<u8>),
+    ) {
+        let mut doubted = Vec::new();
+        let doubts = &mut self.doubts;
+        self.table.due(now, &mut chance, |peer| {
+            if doubts.allows(now) {
+                doubted.extend(peer.addresses().map(Peer::source_of));
+            }
+        });
+        for source in doubted {
+            send(Whom::One(source), self.announcement(Some(Ask::Directly)));
+        }
+        let peers = self.peers();
+        let mut due = Vec::new();
+        self.schedule.due(peers, now, chance, |one| due.push(one));
+        for one in due {
+            match one {
+                Send::Announce { on, ask } => send(Whom::Everybody(on), self.announcement(ask)),
+                Send::Answer(asker) => send(Whom::One(asker), self.announcement(None)),
+            }
+        }
+    }
+
+    /// What says that it goes, to be sent twice to [`Whom::Everybody`].
+    pub fn goodbye(&mut self) -> Vec<u8> {
+        self.encode(None, Says::Bye)
+    }
+
+    /// Who is there.
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// What is to be told of them.
+    pub fn news(&mut self) -> &mut News {
+        self.table.news()
+    }
+
+    /// What has been heard so far.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// What has been found wrong so far.
+    pub fn warnings(&self) -> Warnings {
+        self.warnings
+    }
+
+    /// How many take part, as far as it knows, itself included.
+    fn peers(&self) -> usize {
+        self.table.members() + 1
+    }
+
+    fn announcement(&mut self, ask: Option<Ask>) -> Vec<u8> {
+        self.encode(ask, Says::Data(self.data.clone()))
+    }
+
+    fn encode(&mut self, ask: Option<Ask>, says: Says) -> Vec<u8> {
+        self.seq += 1;
+        let peers = self.peers();
+        self.codec.encode(&Announcement {
+            id: self.id.clone(),
+            boot: self.boot,
+            seq: self.seq,
+            every: self.schedule.every(peers),
+            known: peers as u64,
+            ask,
+            says,
+        })
+    }
+}

@@ -1,0 +1,617 @@
+//! Who is there: made of what is heard, and of what is heard no longer.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustc_hash::FxHashMap;
+
+use super::announcement::{Announcement, PLAIN, Says};
+use super::news::{News, Reason};
+use super::peer::{Kind, Peer, Source};
+use crate::engine::timers::Timers;
+
+/// For so long after the newest announcement an older one is a copy that was long on its way.
+const LATE: Duration = Duration::from_secs(5);
+
+/// For so long nothing is heard of somebody who has gone: a late copy raises no ghost.
+const GONE: Duration = Duration::from_secs(60);
+
+/// Identical bytes from one source within this are copies.
+const COPIES: Duration = Duration::from_millis(100);
+
+/// After so many intervals of silence of the higher, a lower `boot` is a restart: of a computer without a clock battery.
+const SUCCESSION: f64 = 1.5;
+
+/// One source address holds at most this part of the table.
+const SHARE: usize = 8;
+
+/// How often somebody who is doubtful is asked, until it answers. Where a tenth of all is lost, one in five questions is not
+/// answered, and of a hundred peers some are in doubt at any time.
+const ASKS: u32 = 12;
+
+/// What hearing somebody has led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// Somebody who was not there.
+    New,
+    /// Somebody who was.
+    Known,
+    /// Nobody: it has gone, was overtaken, or is a goodbye of nobody.
+    Ignored,
+    /// Somebody for whom there is no room.
+    Refused,
+}
+
+/// Names a peer in here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Key(u32);
+
+/// Who is there.
+#[derive(Debug)]
+pub struct Table {
+    max_peers: usize,
+    peers: FxHashMap<Key, Entry>,
+    members: usize,
+    /// Ids come from the network: hashed so that nobody can foresee what meets.
+    keys: HashMap<Arc<str>, Key>,
+    next: u32,
+    /// How many entries came first from each source address.
+    shares: HashMap<IpAddr, usize>,
+    timers: Timers<Key>,
+    gone: Gone,
+    /// When this host last awoke: nobody's silence is counted from before.
+    awoke: Option<Instant>,
+    news: News,
+}
+
+#[derive(Debug)]
+struct Entry {
+    peer: Peer,
+    first_source: IpAddr,
+    /// When it is to be asked whether it is still there, since it became doubtful.
+    asks: Option<VecDeque<Instant>>,
+}
+
+impl Table {
+    /// An empty table with room for this many peers.
+    pub fn new(max_peers: usize) -> Self {
+        Self {
+            max_peers,
+            peers: FxHashMap::default(),
+            members: 0,
+            keys: HashMap::new(),
+            next: 0,
+            shares: HashMap::new(),
+            timers: Timers::default(),
+            gone: Gone { forgotten_past: max_peers, ..Gone::default() },
+            awoke: None,
+            news: News::default(),
+        }
+    }
+
+    /// How many are there.
+    pub fn len(&self) -> usize {
+        self.peers.len()
+    }
+
+    /// How many of them take part.
+    pub fn members(&self) -> usize {
+        self.members
+    }
+
+    /// Whether nobody is there.
+    pub fn is_empty(&self) -> bool {
+        self.peers.is_empty()
+    }
+
+    /// Somebody who is there.
+    pub fn get(&self, id: &str) -> Option<&Peer> {
+        self.keys.get(id).and_then(|key| self.peers.get(key)).map(|entry| &entry.peer)
+    }
+
+    /// All who are there.
+    pub fn peers(&self) -> impl Iterator<Item = &Peer> {
+        self.peers.values().map(|entry| &entry.peer)
+    }
+
+    /// Whether somebody who is there was first heard from this address.
+    pub fn has_heard_from(&self, address: IpAddr) -> bool {
+        self.shares.contains_key(&address)
+    }
+
+    /// What is to be told of them.
+    pub fn news(&mut self) -> &mut News {
+        &mut self.news
+    }
+
+    /// Somebody who takes part was heard; `wall` is the time in milliseconds since 1970.
+    pub fn hear(&mut self, announcement: &Announcement, from: Source, now: Instant, wall: u64) -> Heard {
+        let Announcement { id, boot, seq, every, says, .. } = announcement;
+        let Some(key) = self.keys.get(&**id).copied() else {
+            return match says {
+                Says::Data(data) if !self.gone.contains(id, *boot, now) => {
+                    let kind = Kind::Member { boot: *boot, seq: *seq, every: *every };
+                    self.add(id, data, kind, from, now, wall)
+                }
+                _ => Heard::Ignored,
+            };
+        };
+        let Some(Entry { peer, .. }) = self.peers.get(&key) else { return Heard::Ignored };
+        let Kind::Member { boot: its_boot, seq: its_seq, every: its_every } = peer.kind else {
+            return Heard::Ignored;
+        };
+        let silence = now.saturating_duration_since(peer.heard());
+        match says {
+            Says::Bye => {
+                if *boot != its_boot {
+                    return Heard::Ignored;
+                }
+                self.gone.remember(id, *boot, now);
+                self.remove(key, Reason::Bye);
+                Heard::Known
+            }
+            Says::Data(data) if *boot == its_boot => {
+                if *seq > its_seq {
+                    let kind = Kind::Member { boot: *boot, seq: *seq, every: *every };
+                    self.renew(key, Some(kind), data, now);
+                } else if silence > LATE {
+                    return Heard::Ignored;
+                }
+                self.renew_address(key, from, now);
+                Heard::Known
+            }
+            Says::Data(data) => {
+                let succeeds = *boot > its_boot || silence > its_every.mul_f64(SUCCESSION);
+                if !succeeds || self.gone.contains(id, *boot, now) {
+                    return Heard::Ignored;
+                }
+                self.remove(key, Reason::Restart);
+                let kind = Kind::Member { boot: *boot, seq: *seq, every: *every };
+                self.add(id, data, kind, from, now, wall)
+            }
+        }
+    }
+
+    /// A bare JSON object was heard.
+    pub fn hear_plain(&mut self, data: &str, from: Source, now: Instant, wall: u64) -> Heard {
+        let id = format!("{PLAIN}{}", from.socket);
+        let Some(key) = self.keys.get(&*id).copied() else {
+            return self.add(&id, data, Kind::Plain { gaps: [Duration::ZERO; 4] }, from, now, wall);
+        };
+        let Some(Entry { peer, .. }) = self.peers.get(&key) else { return Heard::Ignored };
+        let is_copy = *peer.data == *data && now.saturating_duration_since(peer.heard()) <= COPIES;
+        if !is_copy {
+            self.renew(key, None, data, now);
+        }
+        Heard::Known
+    }
+
+    /// This host has slept, or its engine was held up: nobody's silence before now counts.
+    pub fn awake(&mut self, now: Instant) {
+        self.awoke = Some(now);
+    }
+
+    /// When there is next something to do.
+    pub fn earliest(&mut self) -> Option<Instant> {
+        self.timers.earliest()
+    }
+
+    /// Does what is due: declares gone who has been silent for its lifetime, and has `ask` ask those who are doubtful
+    /// whether they are there, at moments that `chance`, a number from 0 to 1 each time, decides.
+    pub fn due(&mut self, now: Instant, mut chance: impl FnMut() -> f64, mut ask: impl FnMut(&Peer)) {
+        while let Some((_, key)) = self.timers.take_due(now) {
+            let Some(Entry { peer, asks, .. }) = self.peers.get_mut(&key) else { continue };
+            let since = self.awoke.map_or(peer.heard(), |awoke| awoke.max(peer.heard()));
+            let ends = since + peer.lifetime();
+            if ends <= now {
+                self.remove(key, Reason::Timeout);
+                continue;
+            }
+            let (forgot, next_forgotten) = peer.forget_old_addresses(now, self.awoke);
+            if forgot {
+                self.news.changed(&peer.id);
+            }
+            let mut next = ends;
+            if let Some(doubtful) = peer.doubtful() {
+                let begins = since + doubtful;
+                if begins > now {
+                    *asks = None;
+                    next = begins;
+                } else {
+                    let asks = asks.get_or_insert_with(|| {
+                        let slot = (ends - begins) / ASKS;
+                        (0..ASKS).map(|i| begins + i * slot + slot.mul_f64(chance())).collect()
+                    });
+                    while asks.front().is_some_and(|at| *at <= now) {
+                        asks.pop_front();
+                        ask(peer);
+                    }
+                    next = asks.front().map_or(ends, |at| *at.min(&ends));
+                }
+            }
+            self.timers.set(key, next_forgotten.map_or(next, |at| at.min(next)));
+        }
+    }
+
+    fn add(&mut self, id: &str, data: &str, kind: Kind, from: Source, now: Instant, wall: u64) -> Heard {
+        let first_source = from.socket.ip();
+        let share = self.shares.get(&first_source).copied().unwrap_or_default();
+        if self.len() >= self.max_peers || share >= (self.max_peers / SHARE).max(1) {
+            return Heard::Refused;
+        }
+        self.shares.insert(first_source, share + 1);
+        let id: Arc<str> = id.into();
+        let key = Key(self.next);
+        self.next += 1;
+        let peer = Peer::new(Arc::clone(&id), data.into(), kind, from, now, wall);
+        self.timers.set(key, now + peer.doubtful().unwrap_or(peer.lifetime()));
+        self.news.up(&id);
+        self.keys.insert(id, key);
+        self.members += usize::from(!peer.is_plain());
+        self.peers.insert(key, Entry { peer, first_source, asks: None });
+        Heard::New
+    }
+
+    /// Somebody who is there announces something, the same or another; a member says more of itself.
+    fn renew(&mut self, key: Key, kind: Option<Kind>, data: &str, now: Instant) {
+        let Some(Entry { peer, asks, .. }) = self.peers.get_mut(&key) else { return };
+        *asks = None;
+        let before = peer.lifetime();
+        if let Some(kind) = kind {
+            peer.kind = kind;
+        }
+        if peer.announces(data, now) {
+            self.news.changed(&peer.id);
+        }
+        // The deadline that is set is looked at when it comes, unless that is too late now.
+        if peer.lifetime() < before {
+            self.timers.set(key, now + peer.doubtful().unwrap_or(peer.lifetime()));
+        }
+    }
+
+    fn renew_address(&mut self, key: Key, from: Source, now: Instant) {
+        let Some(Entry { peer, .. }) = self.peers.get_mut(&key) else { return };
+        if peer.is_at(from, now) {
+            self.news.changed(&peer.id);
+        }
+    }
+
+    fn remove(&mut self, key: Key, reason: Reason) {
+        let Some(Entry { peer, first_source, .. }) = self.peers.remove(&key) else { return };
+        self.keys.remove(&peer.id);
+        self.members -= usize::from(!peer.is_plain());
+        self.timers.cancel(key);
+        if let Some(share) = self.shares.get_mut(&first_source) {
+            *share -= 1;
+            if *share == 0 {
+                self.shares.remove(&first_source);
+            }
+        }
+        self.news.down(&peer.id, reason);
+    }
+}
+
+/// Who has said goodbye lately: what still comes of them says nothing.
+#[derive(Debug, Default)]
+struct Gone {
+    boots: HashMap<Arc<str>, (u64, Instant)>,
+    order: VecDeque<(Instant, Arc<str>)>,
+    /// Past so many the oldest are forgotten.
+    forgotten_past: usize,
+}
+
+impl Gone {
+    fn remember(&mut self, id: &str, boot: u64, now: Instant) {
+        let id: Arc<str> = id.into();
+        self.boots.insert(Arc::clone(&id), (boot, now));
+        self.order.push_back((now, id));
+        while self.order.len() > self.forgotten_past
+            || self.order.front().is_some_and(|(at, _)| *at + GONE <= now)
+        {
+            let Some((at, id)) = self.order.pop_front() else { return };
+            // Unless it has come and gone again since.
+            if self.boots.get(&id).is_some_and(|(_, latest)| *latest == at) {
+                self.boots.remove(&id);
+            }
+        }
+    }
+
+    fn contains(&self, id: &str, boot: u64, now: Instant) -> bool {
+        self.boots.get(id).is_some_and(|(gone, at)| *gone == boot && now < *at + GONE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::announcement::Ask;
+    use super::super::news::{Is, Told};
+    use super::*;
+    use crate::net::InterfaceIndex;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// A table, its clock, and what was asked.
+    struct Sim {
+        table: Table,
+        start: Instant,
+        now: Instant,
+        asked: Vec<(Duration, String)>,
+    }
+
+    impl Sim {
+        fn new(max_peers: usize) -> Self {
+            let start = Instant::now();
+            Self { table: Table::new(max_peers), start, now: start, asked: Vec::new() }
+        }
+
+        /// Time passes, and what is due is done when it is.
+        fn pass(&mut self, time: Duration) {
+            let end = self.now + time;
+            let mut chances = [0.25, 0.75].into_iter().cycle();
+            while let Some(at) = self.table.earliest().filter(|at| *at <= end) {
+                self.now = at;
+                let Self { table, asked, start, .. } = self;
+                let chance = || chances.next().unwrap();
+                table.due(at, chance, |peer| asked.push((at - *start, peer.id.to_string())));
+                assert!(table.earliest().is_none_or(|next| next > at), "it is never at once again");
+            }
+            self.now = end;
+        }
+
+        fn hear(&mut self, announcement: &Announcement, from: Source) -> Heard {
+            self.table.hear(announcement, from, self.now, 1000)
+        }
+
+        fn told(&mut self) -> Vec<(String, Option<Reason>, Option<Is>)> {
+            let news = self.table.news();
+            std::iter::from_fn(|| news.take())
+                .map(|Told { id, down, is }| (id.to_string(), down, is))
+                .collect()
+        }
+
+        fn addresses(&self, id: &str) -> Vec<String> {
+            let peer = self.table.get(id).unwrap();
+            peer.addresses().map(|address| address.socket.to_string()).collect()
+        }
+    }
+
+    fn at(socket: &str) -> Source {
+        Source { socket: socket.parse().unwrap(), interface: InterfaceIndex(2) }
+    }
+
+    fn says(id: &str, seq: u64, data: &str) -> Announcement {
+        Announcement {
+            id: id.into(),
+            boot: 10,
+            seq,
+            every: 2 * SECOND,
+            known: 1,
+            ask: Some(Ask::Directly),
+            says: Says::Data(data.into()),
+        }
+    }
+
+    fn bye(id: &str, boot: u64) -> Announcement {
+        Announcement { boot, says: Says::Bye, ..says(id, 100, "") }
+    }
+
+    fn a(down: Option<Reason>, is: Option<Is>) -> Vec<(String, Option<Reason>, Option<Is>)> {
+        vec![("a".to_owned(), down, is)]
+    }
+
+    const HERE: &str = "10.0.0.1:5000";
+
+    #[test]
+    fn up_once_changed_when_it_changes_and_down_when_it_is_silent() {
+        let mut sim = Sim::new(100);
+        assert_eq!(sim.hear(&says("a", 1, "{}"), at(HERE)), Heard::New);
+        assert_eq!(sim.told(), a(None, Some(Is::Up)));
+        for seq in 2..5 {
+            sim.pass(2 * SECOND);
+            assert_eq!(sim.hear(&says("a", seq, "{}"), at(HERE)), Heard::Known);
+        }
+        assert_eq!(sim.told(), []);
+        sim.hear(&says("a", 5, r#"{"b":1}"#), at(HERE));
+        assert_eq!(sim.told(), a(None, Some(Is::Changed)));
+        assert_eq!(&*sim.table.get("a").unwrap().data, r#"{"b":1}"#);
+        // 3.5 intervals.
+        sim.pass(7 * SECOND - Duration::from_millis(1));
+        assert_eq!(sim.told(), []);
+        sim.pass(Duration::from_millis(1));
+        assert_eq!(sim.told(), a(Some(Reason::Timeout), None));
+        assert!(sim.table.is_empty() && sim.table.earliest().is_none());
+    }
+
+    #[test]
+    fn who_is_silent_is_asked_before_it_is_gone() {
+        let mut sim = Sim::new(100);
+        sim.hear(&says("a", 1, "{}"), at(HERE));
+        sim.pass(100 * SECOND);
+        // Doubtful after 5 s, gone after 7: once in each part of the time between, wherever chance has it.
+        let slot = 2.0 / f64::from(ASKS);
+        for (i, (at, _)) in sim.asked.iter().enumerate() {
+            let slots = (at.as_secs_f64() - 5.0) / slot;
+            assert!((slots - [0.25, 0.75][i % 2] - i as f64).abs() < 1e-6, "{i}: {at:?}");
+        }
+        assert_eq!(sim.asked.len(), ASKS as usize);
+
+        sim.asked.clear();
+        sim.start = sim.now;
+        sim.hear(&says("a", 2, "{}"), at(HERE));
+        sim.pass(6 * SECOND);
+        sim.hear(&says("a", 3, "{}"), at(HERE));
+        sim.pass(5 * SECOND);
+        assert_eq!(sim.asked.len(), ASKS as usize / 2, "an answer ends the doubt");
+        assert!(sim.table.get("a").is_some());
+    }
+
+    #[test]
+    fn copies_and_what_is_late_add_an_address_and_nothing_else() {
+        let mut sim = Sim::new(100);
+        sim.hear(&says("a", 2, r#"{"new":1}"#), at(HERE));
+        sim.told();
+        assert_eq!(sim.hear(&says("a", 2, r#"{"new":1}"#), at("[fe80::1%2]:5001")), Heard::Known);
+        assert_eq!(sim.told(), a(None, Some(Is::Changed)));
+        assert_eq!(sim.hear(&says("a", 1, r#"{"old":1}"#), at("10.0.1.1:5000")), Heard::Known);
+        assert_eq!(&*sim.table.get("a").unwrap().data, r#"{"new":1}"#);
+        assert_eq!(sim.addresses("a"), [HERE, "[fe80::1%2]:5001", "10.0.1.1:5000"]);
+        sim.pass(LATE + Duration::from_millis(1));
+        assert_eq!(sim.hear(&says("a", 1, "{}"), at("10.0.2.1:5000")), Heard::Ignored);
+        assert_eq!(sim.hear(&says("a", 2, "{}"), at("10.0.2.1:5000")), Heard::Ignored);
+        // Nor does that keep it alive.
+        sim.pass(2 * SECOND);
+        assert!(sim.table.is_empty());
+    }
+
+    #[test]
+    fn a_goodbye_is_for_good_and_its_late_copies_raise_no_ghost() {
+        let mut sim = Sim::new(100);
+        sim.hear(&says("a", 1, "{}"), at(HERE));
+        sim.told();
+        assert_eq!(sim.hear(&bye("a", 9), at(HERE)), Heard::Ignored, "of an instance before");
+        assert_eq!(sim.hear(&bye("nobody", 10), at(HERE)), Heard::Ignored);
+        assert_eq!(sim.hear(&bye("a", 10), at(HERE)), Heard::Known);
+        assert_eq!(sim.hear(&bye("a", 10), at(HERE)), Heard::Ignored);
+        assert_eq!(sim.hear(&says("a", 2, "{}"), at(HERE)), Heard::Ignored);
+        assert_eq!(sim.told(), a(Some(Reason::Bye), None));
+        // Another instance is another matter; and nobody is remembered for ever.
+        let again = Announcement { boot: 11, ..says("a", 1, "{}") };
+        assert_eq!(sim.hear(&again, at(HERE)), Heard::New);
+        sim.hear(&bye("a", 11), at(HERE));
+        sim.pass(GONE);
+        assert_eq!(sim.hear(&again, at(HERE)), Heard::New);
+    }
+
+    #[test]
+    fn a_higher_boot_is_a_restart_and_a_lower_one_when_the_higher_is_silent() {
+        let mut sim = Sim::new(100);
+        sim.hear(&says("a", 50, "{}"), at(HERE));
+        sim.told();
+        let boot = |boot| Announcement { boot, ..says("a", 1, "{}") };
+        assert_eq!(sim.hear(&boot(11), at(HERE)), Heard::New);
+        assert_eq!(sim.told(), a(Some(Reason::Restart), Some(Is::Up)));
+        assert_eq!(sim.hear(&boot(5), at(HERE)), Heard::Ignored);
+        sim.pass(3 * SECOND);
+        assert_eq!(sim.hear(&boot(5), at(HERE)), Heard::Ignored);
+        sim.pass(Duration::from_millis(1));
+        assert_eq!(sim.hear(&boot(5), at(HERE)), Heard::New);
+        assert_eq!(sim.told(), a(Some(Reason::Restart), Some(Is::Up)));
+    }
+
+    #[test]
+    fn silence_while_this_host_slept_does_not_count() {
+        let mut sim = Sim::new(100);
+        sim.hear(&says("a", 1, "{}"), at(HERE));
+        sim.hear(&says("a", 1, "{}"), at("10.0.1.1:5000"));
+        sim.told();
+        // It sleeps: nothing is done meanwhile.
+        sim.now += 3600 * SECOND;
+        sim.table.awake(sim.now);
+        sim.pass(7 * SECOND - Duration::from_millis(1));
+        assert_eq!(sim.told(), []);
+        assert_eq!(sim.asked.len(), ASKS as usize);
+        sim.pass(Duration::from_millis(1));
+        assert_eq!(sim.told(), a(Some(Reason::Timeout), None));
+    }
+
+    #[test]
+    fn addresses_age_and_the_main_one_stays_while_it_lives() {
+        let mut sim = Sim::new(100);
+        let others = ["10.0.1.1:5000", "[fe80::1%2]:5001"];
+        sim.hear(&says("a", 1, "{}"), at(others[1]));
+        sim.hear(&says("a", 1, "{}"), at(HERE));
+        sim.hear(&says("a", 1, "{}"), at(others[0]));
+        assert_eq!(sim.addresses("a")[0], others[1], "the first");
+        sim.told();
+        for seq in 2..6 {
+            sim.pass(2 * SECOND);
+            sim.hear(&says("a", seq, "{}"), at(HERE));
+            if seq == 2 {
+                sim.hear(&says("a", seq, "{}"), at(others[0]));
+            }
+        }
+        assert_eq!(sim.addresses("a"), [HERE, others[0]], "the newest of IPv4 takes its place");
+        assert_eq!(sim.told(), a(None, Some(Is::Changed)));
+        sim.pass(2 * SECOND);
+        sim.hear(&says("a", 6, "{}"), at(HERE));
+        assert_eq!(sim.addresses("a"), [HERE]);
+        for port in 0..100 {
+            sim.hear(&says("a", 6, "{}"), at(&format!("10.0.3.1:{}", 6000 + port)));
+        }
+        let addresses = sim.addresses("a");
+        assert_eq!((addresses.len(), addresses[0].as_str()), (16, HERE));
+        assert_eq!(addresses[15], "10.0.3.1:6099");
+    }
+
+    #[test]
+    fn a_full_table_refuses_and_keeps_whom_it_has() {
+        let mut sim = Sim::new(16);
+        let hear = |sim: &mut Sim, i: u32| {
+            let from = at(&format!("10.0.{}.1:5000", i / 2));
+            sim.hear(&says(&i.to_string(), 1, "{}"), from)
+        };
+        for i in 0..16 {
+            assert_eq!(hear(&mut sim, i), Heard::New);
+        }
+        assert_eq!(hear(&mut sim, 16), Heard::Refused);
+        assert_eq!(hear(&mut sim, 0), Heard::Known);
+        sim.hear(&bye("0", 10), at("10.0.0.1:5000"));
+        assert_eq!(hear(&mut sim, 16), Heard::New);
+        assert_eq!(sim.table.len(), 16);
+    }
+
+    #[test]
+    fn one_source_holds_an_eighth_at_most() {
+        let mut sim = Sim::new(80);
+        for i in 0..20 {
+            let heard = sim.hear(&says(&i.to_string(), 1, "{}"), at(HERE));
+            assert_eq!(heard, if i < 10 { Heard::New } else { Heard::Refused });
+        }
+        assert_eq!(sim.hear(&says("b", 1, "{}"), at("10.0.0.2:5000")), Heard::New);
+        sim.hear(&bye("3", 10), at(HERE));
+        assert_eq!(sim.hear(&says("c", 1, "{}"), at(HERE)), Heard::New);
+    }
+
+    #[test]
+    fn a_plain_peer_lives_by_the_longest_of_its_last_gaps() {
+        let mut sim = Sim::new(100);
+        let (id, from) = ("plain:10.0.0.1:5000", at(HERE));
+        let hear = |sim: &mut Sim, data| sim.table.hear_plain(data, from, sim.now, 1000);
+        assert_eq!(hear(&mut sim, "{}"), Heard::New);
+        assert!(sim.table.get(id).unwrap().is_plain());
+        assert_eq!(sim.told(), [(id.to_owned(), None, Some(Is::Up))]);
+        sim.pass(Duration::from_millis(50));
+        assert_eq!(hear(&mut sim, "{}"), Heard::Known, "a copy, which says nothing of its pace");
+        let lifetime = |sim: &Sim| sim.table.get(id).unwrap().lifetime();
+        assert_eq!(lifetime(&sim), 7 * SECOND);
+        sim.pass(4 * SECOND - Duration::from_millis(50));
+        hear(&mut sim, "{}");
+        assert_eq!(lifetime(&sim), 14 * SECOND);
+        for _ in 0..4 {
+            sim.pass(3 * SECOND);
+            hear(&mut sim, "{}");
+        }
+        assert_eq!(lifetime(&sim).as_millis(), 10_500);
+        hear(&mut sim, r#"{"a":1}"#);
+        assert_eq!(sim.told(), [(id.to_owned(), None, Some(Is::Changed))]);
+        sim.pass(Duration::from_millis(10_499));
+        assert_eq!(sim.told(), []);
+        sim.pass(Duration::from_millis(1));
+        assert_eq!(sim.told(), [(id.to_owned(), Some(Reason::Timeout), None)]);
+        assert_eq!(sim.asked, [], "it would not know what it is asked");
+    }
+
+    #[test]
+    fn goodbyes_that_are_remembered_are_bounded() {
+        let mut sim = Sim::new(8);
+        for i in 0..1000 {
+            let id = i.to_string();
+            sim.hear(&says(&id, 1, "{}"), at(HERE));
+            sim.hear(&bye(&id, 10), at(HERE));
+        }
+        assert!(sim.table.gone.boots.len() <= 8 && sim.table.gone.order.len() <= 8);
+        assert_eq!(sim.hear(&says("999", 2, "{}"), at(HERE)), Heard::Ignored);
+    }
+}
