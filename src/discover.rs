@@ -283,3 +283,139 @@ impl Discovery {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(id: &str, app: &str) -> Options {
+        Options {
+            id: id.into(),
+            app: app.into(),
+            boot: 10,
+            data: "{}".into(),
+            interval: Duration::from_secs(2),
+            rate: 50.0,
+            plain: true,
+            max_peers: 8,
+        }
+    }
+
+    /// Has one hear what another says, in words or as a datagram.
+    fn hear(one: &mut Discovery, datagram: &[u8], now: Instant) {
+        let from = Source { socket: ([10, 0, 0, 1], 5000).into(), interface: InterfaceIndex(2) };
+        let message = one.decode(datagram);
+        one.heard(&message, Arrival { from, by_unicast: false, now, wall: 1000 }, 0.5);
+    }
+
+    /// What is sent within so many milliseconds of `now`.
+    fn sent(one: &mut Discovery, now: Instant, ms: u64) -> Vec<(Whom, Vec<u8>)> {
+        let end = now + Duration::from_millis(ms);
+        let mut sent = Vec::new();
+        while let Some(at) = one.earliest().filter(|at| *at <= end) {
+            one.due(at, || 0.5, |whom, datagram| sent.push((whom, datagram)));
+        }
+        sent
+    }
+
+    #[test]
+    fn two_find_each_other_and_part() {
+        let now = Instant::now();
+        let (mut ada, mut bob) = (Discovery::new(options("ada", "")), Discovery::new(options("bob", "")));
+        bob.announce(r#"{"likes":"tea"}"#.into(), now);
+        for one in [&mut ada, &mut bob] {
+            one.start(None, now, 0.5);
+        }
+        for (_, datagram) in sent(&mut bob, now, 100) {
+            hear(&mut ada, &datagram, now);
+        }
+        let peer = ada.table().get("bob").unwrap();
+        assert_eq!((&*peer.data, peer.since), (r#"{"likes":"tea"}"#, 1000));
+        let goodbye = bob.goodbye();
+        hear(&mut ada, &goodbye, now);
+        assert!(ada.table().is_empty());
+        // All of it came and went before anybody asked.
+        assert!(ada.news().is_empty());
+        assert_eq!(ada.counts(), Counts { announcements: 3, ..Counts::default() });
+        assert_eq!(ada.warnings(), Warnings::default());
+    }
+
+    #[test]
+    fn a_newcomer_is_answered_where_it_came_from() {
+        let start = Instant::now();
+        let (mut ada, mut bob) = (Discovery::new(options("ada", "")), Discovery::new(options("bob", "")));
+        ada.start(None, start, 0.5);
+        sent(&mut ada, start, 2000);
+        let now = start + Duration::from_secs(2);
+        bob.start(None, now, 0.0);
+        let question = sent(&mut bob, now, 10).remove(0).1;
+        hear(&mut ada, &question, now);
+        let answers = sent(&mut ada, now, 20);
+        let from = Source { socket: ([10, 0, 0, 1], 5000).into(), interface: InterfaceIndex(2) };
+        assert_eq!(answers.iter().map(|(whom, _)| *whom).collect::<Vec<_>>(), [Whom::One(from)]);
+        hear(&mut bob, &answers[0].1, now);
+        assert!(bob.table().get("ada").is_some());
+    }
+
+    #[test]
+    fn its_own_announcements_are_nobodys_and_those_of_a_double_are_warned_of() {
+        let now = Instant::now();
+        let mut ada = Discovery::new(options("ada", ""));
+        ada.start(None, now, 0.0);
+        let own = sent(&mut ada, now, 3000);
+        for (_, datagram) in &own {
+            hear(&mut ada, datagram, now);
+        }
+        assert!(own.len() > 3 && ada.table().is_empty() && !ada.warnings().id_conflict);
+        let mut double = Discovery::new(Options { boot: 11, ..options("ada", "") });
+        let datagram = double.goodbye();
+        hear(&mut ada, &datagram, now);
+        assert!(ada.table().is_empty() && ada.warnings().id_conflict);
+        // One that has started in the same millisecond, and says more.
+        let mut ada = Discovery::new(options("ada", ""));
+        let datagram = Discovery::new(options("ada", "")).goodbye();
+        hear(&mut ada, &datagram, now);
+        assert!(ada.warnings().id_conflict);
+    }
+
+    #[test]
+    fn what_is_not_for_us_is_counted_or_passed_over() {
+        let now = Instant::now();
+        let mut ada = Discovery::new(Options { plain: false, ..options("ada", "chat") });
+        let other = Discovery::new(options("bob", "other")).announcement(None);
+        hear(&mut ada, &other, now);
+        for datagram in [
+            r#"{"username":"bare"}"#,
+            r#"{"lan-peers":{"v":1,"key":"00","box":""}}"#,
+            r#"{"lan-peers":{"v":2}}"#,
+            "no JSON",
+        ] {
+            hear(&mut ada, datagram.as_bytes(), now);
+        }
+        assert!(ada.table().is_empty());
+        let counts = Counts { unauthenticated: 1, later: 1, malformed: 1, ..Counts::default() };
+        assert_eq!(ada.counts(), counts);
+
+        let mut eve = Discovery::new(options("eve", ""));
+        hear(&mut eve, br#"{"username":"bare"}"#, now);
+        assert_eq!(&*eve.table().get("plain:10.0.0.1:5000").unwrap().data, r#"{"username":"bare"}"#);
+        // Who takes no part is not counted among those who do.
+        let said = eve.announcement(None);
+        assert!(matches!(eve.decode(&said), Ok(Message::Announcement(Announcement { known: 1, .. }))));
+    }
+
+    #[test]
+    fn a_full_table_and_a_flood_are_counted() {
+        let now = Instant::now();
+        let mut ada = Discovery::new(options("ada", ""));
+        for id in ["bob", "eve"] {
+            let datagram = Discovery::new(options(id, "")).announcement(None);
+            // One source has room for an eighth of eight.
+            hear(&mut ada, &datagram, now);
+        }
+        assert_eq!((ada.table().len(), ada.counts().refused, ada.warnings().full), (1, 1, true));
+        let source = SocketAddr::from(([10, 0, 0, 1], 5000));
+        let admitted = (0..5000).filter(|_| ada.admits(source, 100, now)).count();
+        assert_eq!((admitted, ada.counts().rate_limited), (4000, 1000));
+    }
+}

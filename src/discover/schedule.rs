@@ -92,7 +92,6 @@ pub struct Schedule {
     bursts: BTreeMap<Option<InterfaceIndex>, usize>,
     question: Option<Question>,
     last_change: Option<Instant>,
-    last_announced: Option<Instant>,
     /// Askers who are owed an answer, by their number.
     owed: HashMap<u64, Source>,
     /// When each asker of late was promised one.
@@ -132,7 +131,6 @@ impl Schedule {
             bursts: BTreeMap::new(),
             question: None,
             last_change: None,
-            last_announced: None,
             owed: HashMap::new(),
             askers: HashMap::new(),
             answers: PerSecond::new(ANSWERS),
@@ -260,7 +258,6 @@ impl Schedule {
                 }
             };
             send(Send::Announce { on: None, ask });
-            self.last_announced = Some(now);
             // Whoever asked the group has its answer.
             self.timers.cancel(What::AnswerGroup);
             if !self.bursts.contains_key(&None) {
