@@ -14,6 +14,7 @@
  * @typedef {Record<string, number>} Result what was measured
  *
  * @typedef {object} Experiment
+ * @property {() => string | undefined} [unavailable] why it cannot be done on this machine, if so
  * @property {(plan: Plan) => Promise<Result>} measure does it once
  * @property {(contender: Contender, plan: Plan) => unknown} [inside] what the process of the contender does
  */

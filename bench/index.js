@@ -49,6 +49,13 @@ const key = (/** @type {Measurement} */ measurement) => JSON.stringify(measureme
 /** @param {Row} row */
 const sides = ({ ours, theirs }) => (theirs ? [ours, theirs] : [ours])
 
+/** @returns {import('./experiment.js').Experiment} */
+const load = (/** @type {string} */ name) => require(`./experiments/${name}.js`)
+
+/** Why a row cannot be measured on this machine, if so. */
+const unavailable = (/** @type {Row} */ { ours }) =>
+  load(ours.measurement.experiment).unavailable?.()
+
 /**
  * Measures what some rows need, those of one experiment one after another, so that they meet the same machine.
  *
@@ -66,8 +73,7 @@ async function measure(rows, runs) {
   /** @type {Map<string, Result[]>} */
   const results = new Map()
   for (const [name, measurements] of experiments) {
-    /** @type {import('./experiment.js').Experiment} */
-    const experiment = require(`./experiments/${name}.js`)
+    const experiment = load(name)
     for (const which of measurements.keys()) results.set(which, [])
     for (let run = 1; run <= runs; run++) {
       process.stderr.write(`${name}, run ${run} of ${runs}\n`)
@@ -112,12 +118,17 @@ async function main() {
   const only = values.only.map(Number)
   const isWanted = (/** @type {{ row: number }} */ { row }) =>
     only.length === 0 || only.includes(row)
-  const rows = ROWS.filter(isWanted)
+  const wanted = ROWS.filter(isWanted)
   const runs = Number(values.runs)
-  if (rows.length === 0 || !(runs >= 1)) {
+  if (wanted.length === 0 || !(runs >= 1)) {
     const numbers = [...new Set(ROWS.map(({ row }) => row))].join(', ')
     throw new Error(`--only takes the number of a row, ${numbers}; --runs takes a number from 1`)
   }
+  const rows = wanted.filter((row) => unavailable(row) === undefined)
+  const others = wanted.flatMap((row) => {
+    const why = unavailable(row)
+    return why === undefined ? [] : { row: row.row, what: row.what, why }
+  })
   build()
   const results = await measure(rows, runs)
   const report = {
@@ -129,7 +140,7 @@ async function main() {
     version: require('../package.json').version,
     runs,
     figures: rows.map((row) => figure(row, results)),
-    unmeasured: UNMEASURED.filter(isWanted)
+    unmeasured: [...UNMEASURED.filter(isWanted), ...others]
   }
   if (values.json) {
     console.log(JSON.stringify({ ...report, results: Object.fromEntries(results) }, null, 2))

@@ -1,14 +1,16 @@
 'use strict'
 
-// Puts the package together as it is published, into target/package: the JavaScript of lib/ in one file, which loads in
-// two thirds of the time that a dozen take, and what else a user needs.
+// Puts the package together as it is published, into target/package or the folder that is named: the JavaScript of lib/ in
+// one file, which loads in two thirds of the time that a dozen take, and what else a user needs.
+//
+//   node scripts/package.js [FOLDER]
 
 const { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } = require('node:fs')
 const { join } = require('node:path')
 const { buildSync } = require('esbuild')
 
 const ROOT = join(__dirname, '..')
-const FOLDER = join(ROOT, 'target', 'package')
+const FOLDER = process.argv[2] ?? join(ROOT, 'target', 'package')
 
 const COPIED = ['index.d.ts', 'README.md', 'CHANGELOG.md', 'LICENSE']
 
@@ -28,7 +30,7 @@ for (const file of COPIED) copyFileSync(join(ROOT, file), join(FOLDER, file))
 
 const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
 // Those who install it have neither the tools nor the sources for these.
-for (const field of ['scripts', 'devDependencies', 'prettier', 'napi', 'files']) {
+for (const field of ['scripts', 'devDependencies', 'allowScripts', 'prettier', 'napi', 'files']) {
   delete manifest[field]
 }
 writeFileSync(join(FOLDER, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`)

@@ -6,10 +6,10 @@ mod paths;
 mod route;
 mod schedule;
 mod sockets;
+mod together;
 mod way;
 
 use std::collections::HashSet;
-use std::io::IoSlice;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,7 +20,7 @@ use rustc_hash::FxHashMap;
 use crate::engine::timers::Timers;
 use crate::engine::{Deadline, Doorbell, Notice, ObjectId, chance};
 use crate::error::Fault;
-use crate::net::{Family, Interface, SendOptions, Unused, most_together};
+use crate::net::{Family, Interface, SendOptions, Unused};
 use crate::report::{InterfaceReport, Usage, report};
 
 use failure::{Failure, News, Trouble};
@@ -32,6 +32,7 @@ use paths::{AllPaths, Path, Paths};
 use schedule::{Schedule, next_due};
 pub(crate) use sockets::Own;
 use sockets::Sockets;
+use together::Due;
 use way::Way;
 
 /// How long a sending socket outlives its last cast. What it sent may still lie in the kernel, and only while the
@@ -94,15 +95,6 @@ pub(crate) struct Casting {
     schedule: Schedule,
     /// What is due now.
     due: Vec<Due>,
-}
-
-/// A cast that is due. What is equal but for the cast can be sent together: it goes the same ways, and is of the
-/// same length.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Due {
-    paths: PathsId,
-    length: usize,
-    cast: ObjectId,
 }
 
 /// There may be tens of thousands: what they have in common is in their paths.
@@ -236,44 +228,6 @@ impl Casting {
         let Some(cast) = self.casts.get(&id) else { return };
         timers.set(Deadline::Cast(id), next_due(due, cast.interval, now));
         self.due.push(Due { paths: cast.paths, length: cast.payload.len(), cast: id });
-    }
-
-    /// Sends what is due.
-    pub(crate) fn send_due(&mut self, now: Instant, timers: &mut Timers<Deadline>) {
-        let mut due = std::mem::take(&mut self.due);
-        due.sort_unstable();
-        let alike = due.chunk_by(|a, b| (a.paths, a.length) == (b.paths, b.length));
-        for alike in alike.flat_map(|alike| alike.chunks(most_together(alike[0].length))) {
-            let together = self.send_together(alike);
-            for Due { cast, .. } in alike {
-                self.send_by(*cast, now, timers, |path, failure| {
-                    failure.is_some() || !matches!(path, Path::Way(i) if together.contains(&i))
-                });
-            }
-        }
-        due.clear();
-        self.due = due;
-    }
-
-    /// Sends casts that are alike, other than those with trouble, together by each way where that can be done, and
-    /// gives those ways. By the others nothing is sent.
-    fn send_together(&mut self, alike: &[Due]) -> Vec<usize> {
-        let Self { casts, paths, sockets, .. } = self;
-        let Some(paths) = paths.get(alike[0].paths) else { return Vec::new() };
-        let casts = || {
-            let casts = alike.iter().filter_map(|due| casts.get(&due.cast));
-            casts.filter(|cast| cast.trouble.is_none() && !cast.client.is_closing())
-        };
-        let payloads: Vec<_> = casts().map(|cast| IoSlice::new(&cast.payload)).collect();
-        if payloads.len() < 2 {
-            return Vec::new();
-        }
-        let ways = 0..paths.ways.len();
-        let together: Vec<_> = ways.filter(|i| paths.ways[*i].send_together(sockets, &payloads)).collect();
-        for cast in casts() {
-            cast.counters.sent.fetch_add(together.len() as u64, Ordering::Relaxed);
-        }
-        together
     }
 
     /// Sends a cast's payload once to everybody it is for.

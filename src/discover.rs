@@ -3,6 +3,7 @@
 
 mod admission;
 pub mod announcement;
+mod gone;
 pub mod news;
 pub mod peer;
 pub mod schedule;
@@ -17,7 +18,7 @@ use admission::Admission;
 use announcement::{Announcement, Ask, Codec, Message, Refusal, Says};
 use news::News;
 use peer::{Peer, Source};
-use schedule::{PerSecond, Schedule, Send};
+use schedule::{Outgoing, PerSecond, Schedule};
 use table::{Heard, Table};
 
 /// The most peers a second that are asked whether they are still there.
@@ -229,8 +230,8 @@ impl Discovery {
         self.schedule.due(peers, now, chance, |one| due.push(one));
         for one in due {
             match one {
-                Send::Announce { on, ask } => send(Whom::Everybody(on), self.announcement(ask)),
-                Send::Answer(asker) => send(Whom::One(asker), self.announcement(None)),
+                Outgoing::Announce { on, ask } => send(Whom::Everybody(on), self.announcement(ask)),
+                Outgoing::Answer(asker) => send(Whom::One(asker), self.announcement(None)),
             }
         }
     }

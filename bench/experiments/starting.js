@@ -4,7 +4,7 @@
 
 const { print, sleep } = require('../experiment.js')
 const { script } = require('../programs.js')
-const { PACKAGE, publish } = require('../published.js')
+const { PACKAGE, install } = require('../published.js')
 
 /** Each in a process that has loaded neither before. */
 const REQUIRE = /** @type {Record<string, () => unknown>} */ ({
@@ -16,7 +16,7 @@ const REQUIRE = /** @type {Record<string, () => unknown>} */ ({
 module.exports = {
   /** Gives milliseconds. */
   async measure({ contender }) {
-    publish()
+    install()
     return script('experiments/starting.js', contender).result()
   }
 }

@@ -43,7 +43,7 @@ const CLAIM: Duration = Duration::from_secs(10);
 
 /// Something to be sent now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Send {
+pub enum Outgoing {
     /// To the groups and the seeds, on one interface or on all.
     Announce {
         /// `None` for all.
@@ -219,14 +219,14 @@ impl Schedule {
         peers: usize,
         now: Instant,
         mut chance: impl FnMut() -> f64,
-        mut send: impl FnMut(Send),
+        mut send: impl FnMut(Outgoing),
     ) {
         while let Some((_, what)) = self.timers.take_due(now) {
             let ask = match what {
                 What::Start(on) => {
                     let ask = self.step(on, now);
                     if on.is_some() {
-                        send(Send::Announce { on, ask });
+                        send(Outgoing::Announce { on, ask });
                         continue;
                     }
                     ask
@@ -252,12 +252,12 @@ impl Schedule {
                 What::Steady | What::Repeat => None,
                 What::Answer(number) => {
                     if let Some(asker) = self.owed.remove(&number) {
-                        send(Send::Answer(asker));
+                        send(Outgoing::Answer(asker));
                     }
                     continue;
                 }
             };
-            send(Send::Announce { on: None, ask });
+            send(Outgoing::Announce { on: None, ask });
             // Whoever asked the group has its answer.
             self.timers.cancel(What::AnswerGroup);
             if !self.bursts.contains_key(&None) {
@@ -329,7 +329,7 @@ mod tests {
         }
 
         /// What is sent while this many milliseconds pass, and when since the beginning, with the middle of every chance.
-        fn pass(&mut self, ms: u64) -> Vec<(u64, Send)> {
+        fn pass(&mut self, ms: u64) -> Vec<(u64, Outgoing)> {
             let end = self.now + Duration::from_millis(ms);
             let mut sent = Vec::new();
             while let Some(at) = self.schedule.earliest().filter(|at| *at <= end) {
@@ -360,8 +360,8 @@ mod tests {
         Source { socket: ([10, 0, 0, 1], port).into(), interface: InterfaceIndex(2) }
     }
 
-    fn group(ask: Option<Ask>) -> Send {
-        Send::Announce { on: None, ask }
+    fn group(ask: Option<Ask>) -> Outgoing {
+        Outgoing::Announce { on: None, ask }
     }
 
     #[test]
@@ -393,7 +393,7 @@ mod tests {
         let mut sim = Sim::steady(1);
         let index = InterfaceIndex(3);
         sim.schedule.start(Some(index), sim.now, 0.0);
-        let on = |ms, ask| (ms, Send::Announce { on: Some(index), ask });
+        let on = |ms, ask| (ms, Outgoing::Announce { on: Some(index), ask });
         assert_eq!(
             sim.pass(1800),
             [on(0, Some(Ask::Directly)), on(250, None), on(750, None), on(1750, None)]
@@ -420,7 +420,7 @@ mod tests {
         sim.pass(10);
         sim.schedule.claims(600, sim.now);
         sim.peers = 500;
-        let asks = |sent: Vec<(u64, Send)>| -> Vec<u64> {
+        let asks = |sent: Vec<(u64, Outgoing)>| -> Vec<u64> {
             let asks = sent.into_iter().filter(|(_, one)| *one == group(Some(Ask::Directly)));
             asks.map(|(ms, _)| ms).collect()
         };
@@ -453,14 +453,14 @@ mod tests {
             sim.owe(Ask::Directly, 1);
         }
         sim.owe(Ask::Directly, 2);
-        let answers = |sent: Vec<(u64, Send)>| -> Vec<Send> {
-            sent.into_iter().map(|(_, one)| one).filter(|one| matches!(one, Send::Answer(_))).collect()
+        let answers = |sent: Vec<(u64, Outgoing)>| -> Vec<Outgoing> {
+            sent.into_iter().map(|(_, one)| one).filter(|one| matches!(one, Outgoing::Answer(_))).collect()
         };
-        assert_eq!(answers(sim.pass(99)), [Send::Answer(asker(1)), Send::Answer(asker(2))]);
+        assert_eq!(answers(sim.pass(99)), [Outgoing::Answer(asker(1)), Outgoing::Answer(asker(2))]);
         sim.owe(Ask::Directly, 1);
         assert_eq!(answers(sim.pass(1)), []);
         sim.owe(Ask::Directly, 1);
-        assert_eq!(answers(sim.pass(100)), [Send::Answer(asker(1))]);
+        assert_eq!(answers(sim.pass(100)), [Outgoing::Answer(asker(1))]);
         sim.pass(1000);
         for port in 1..1000 {
             sim.owe(Ask::Directly, port);
@@ -492,6 +492,6 @@ mod tests {
         sim.pass(10);
         sim.owe(Ask::Directly, 1);
         sim.owe(Ask::Group, 2);
-        assert!(sim.pass(1700).iter().all(|(_, one)| matches!(one, Send::Announce { .. })));
+        assert!(sim.pass(1700).iter().all(|(_, one)| matches!(one, Outgoing::Announce { .. })));
     }
 }

@@ -8,15 +8,13 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashMap;
 
 use super::announcement::{Announcement, PLAIN, Says};
+use super::gone::Gone;
 use super::news::{News, Reason};
 use super::peer::{Kind, Peer, Source};
 use crate::engine::timers::Timers;
 
 /// For so long after the newest announcement an older one is a copy that was long on its way.
 const LATE: Duration = Duration::from_secs(5);
-
-/// For so long nothing is heard of somebody who has gone: a late copy raises no ghost.
-const GONE: Duration = Duration::from_secs(60);
 
 /// Identical bytes from one source within this are copies.
 const COPIES: Duration = Duration::from_millis(100);
@@ -85,7 +83,7 @@ impl Table {
             next: 0,
             shares: HashMap::new(),
             timers: Timers::default(),
-            gone: Gone { forgotten_past: max_peers, ..Gone::default() },
+            gone: Gone::new(max_peers),
             awoke: None,
             news: News::default(),
         }
@@ -293,36 +291,6 @@ impl Table {
     }
 }
 
-/// Who has said goodbye lately: what still comes of them says nothing.
-#[derive(Debug, Default)]
-struct Gone {
-    boots: HashMap<Arc<str>, (u64, Instant)>,
-    order: VecDeque<(Instant, Arc<str>)>,
-    /// Past so many the oldest are forgotten.
-    forgotten_past: usize,
-}
-
-impl Gone {
-    fn remember(&mut self, id: &str, boot: u64, now: Instant) {
-        let id: Arc<str> = id.into();
-        self.boots.insert(Arc::clone(&id), (boot, now));
-        self.order.push_back((now, id));
-        while self.order.len() > self.forgotten_past
-            || self.order.front().is_some_and(|(at, _)| *at + GONE <= now)
-        {
-            let Some((at, id)) = self.order.pop_front() else { return };
-            // Unless it has come and gone again since.
-            if self.boots.get(&id).is_some_and(|(_, latest)| *latest == at) {
-                self.boots.remove(&id);
-            }
-        }
-    }
-
-    fn contains(&self, id: &str, boot: u64, now: Instant) -> bool {
-        self.boots.get(id).is_some_and(|(gone, at)| *gone == boot && now < *at + GONE)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::announcement::Ask;
@@ -480,7 +448,7 @@ mod tests {
         let again = Announcement { boot: 11, ..says("a", 1, "{}") };
         assert_eq!(sim.hear(&again, at(HERE)), Heard::New);
         sim.hear(&bye("a", 11), at(HERE));
-        sim.pass(GONE);
+        sim.pass(60 * SECOND);
         assert_eq!(sim.hear(&again, at(HERE)), Heard::New);
     }
 
@@ -601,17 +569,5 @@ mod tests {
         sim.pass(Duration::from_millis(1));
         assert_eq!(sim.told(), [(id.to_owned(), Some(Reason::Timeout), None)]);
         assert_eq!(sim.asked, [], "it would not know what it is asked");
-    }
-
-    #[test]
-    fn goodbyes_that_are_remembered_are_bounded() {
-        let mut sim = Sim::new(8);
-        for i in 0..1000 {
-            let id = i.to_string();
-            sim.hear(&says(&id, 1, "{}"), at(HERE));
-            sim.hear(&bye(&id, 10), at(HERE));
-        }
-        assert!(sim.table.gone.boots.len() <= 8 && sim.table.gone.order.len() <= 8);
-        assert_eq!(sim.hear(&says("999", 2, "{}"), at(HERE)), Heard::Ignored);
     }
 }

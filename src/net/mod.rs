@@ -14,9 +14,9 @@ mod selection;
 mod send_socket;
 
 #[cfg(any(target_os = "macos", windows))]
-mod any_poller;
-#[cfg(any(target_os = "macos", windows))]
 mod one_by_one;
+#[cfg(any(target_os = "macos", windows))]
+mod portable_poller;
 #[cfg(unix)]
 mod unix;
 

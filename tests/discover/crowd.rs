@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use lan_peers::discover::announcement::{Announcement, Ask, Message, Says};
 use lan_peers::discover::peer::Source;
-use lan_peers::discover::schedule::{Schedule, Send};
+use lan_peers::discover::schedule::{Outgoing, Schedule};
 use lan_peers::discover::{Arrival, Discovery, Options, Whom};
 use lan_peers::net::InterfaceIndex;
 
@@ -96,7 +96,7 @@ pub(crate) fn newcomer_among(count: usize, weather: Weather, seed: u64) -> Optio
                 schedule.due(count, now, || chance.part(), |one| sent.push(one));
                 for one in sent {
                     *seq += 1;
-                    let by_unicast = matches!(one, Send::Answer(_));
+                    let by_unicast = matches!(one, Outgoing::Answer(_));
                     if by_unicast {
                         answers += 1;
                     } else if now >= measured && now < comes {

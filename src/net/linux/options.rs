@@ -3,7 +3,7 @@
 use std::io;
 use std::mem;
 use std::net::IpAddr;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 
 use socket2::Socket;
 
@@ -54,17 +54,15 @@ pub(in crate::net) fn set_receive_buffer(socket: &Socket, bytes: usize) -> io::R
 /// SK_MEMINFO_DROPS of SO_MEMINFO (linux/sock_diag.h): unlike SO_RXQ_OVFL it can be asked at any time.
 pub(in crate::net) fn drops(socket: &Socket) -> io::Result<u32> {
     const SK_MEMINFO_DROPS: usize = 8;
-    let mut values = [0_u32; 9];
-    let mut length = mem::size_of_val(&values) as libc::socklen_t;
-    // SAFETY: `values` has room for `length` bytes, and the kernel writes no more than that.
-    let result = unsafe {
-        libc::getsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_MEMINFO,
-            values.as_mut_ptr().cast(),
-            &raw mut length,
-        )
-    };
-    if result == 0 { Ok(values[SK_MEMINFO_DROPS]) } else { Err(io::Error::last_os_error()) }
+    let values: [u32; 9] = get(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_MEMINFO)?;
+    Ok(values[SK_MEMINFO_DROPS])
+}
+
+/// Reads a socket option that is a number, or an array of numbers.
+pub(super) fn get<T: Copy + Default>(socket: RawFd, level: libc::c_int, name: libc::c_int) -> io::Result<T> {
+    let mut value = T::default();
+    let mut length = mem::size_of::<T>() as libc::socklen_t;
+    // SAFETY: `value` has room for `length` bytes, and the kernel writes no more than that, which any number is.
+    let result = unsafe { libc::getsockopt(socket, level, name, (&raw mut value).cast(), &raw mut length) };
+    if result == 0 { Ok(value) } else { Err(io::Error::last_os_error()) }
 }

@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 
 use socket2::{MsgHdr, SockRef};
 
+use super::options::get;
 use crate::net::MAX_PAYLOAD;
 
 /// UDP_MAX_SEGMENTS of linux/udp.h, as it was before it grew.
@@ -50,21 +51,7 @@ pub(in crate::net) fn send_together(
 /// large datagram.
 fn is_known(socket: &UdpSocket) -> bool {
     static KNOWN: OnceLock<bool> = OnceLock::new();
-    *KNOWN.get_or_init(|| {
-        let mut length: libc::c_int = 0;
-        let mut size = mem::size_of_val(&length) as libc::socklen_t;
-        // SAFETY: `length` has room for `size` bytes, and the kernel writes no more than that.
-        let result = unsafe {
-            libc::getsockopt(
-                socket.as_raw_fd(),
-                libc::SOL_UDP,
-                libc::UDP_SEGMENT,
-                (&raw mut length).cast(),
-                &raw mut size,
-            )
-        };
-        result == 0
-    })
+    *KNOWN.get_or_init(|| get::<libc::c_int>(socket.as_raw_fd(), libc::SOL_UDP, libc::UDP_SEGMENT).is_ok())
 }
 
 /// The control message that says how long each datagram is: `struct cmsghdr` of cmsg(3), then the length, then what

@@ -6,9 +6,9 @@ mod monitor;
 mod options;
 mod receive;
 
-pub(super) use super::any_poller::Poller;
 pub use super::one_by_one::Datagrams;
 pub(super) use super::one_by_one::{most_together, send_together};
+pub(super) use super::portable_poller::Poller;
 pub use super::unix::{Monitor, errno, interface_index, interfaces};
 pub(super) use super::unix::{
     address_for, bind_free, join, join_source, leave, leave_source, prepare_listening, send_by_interface,

@@ -8,9 +8,9 @@ mod monitor;
 mod options;
 mod receive;
 
-pub(super) use super::any_poller::Poller;
 pub use super::one_by_one::Datagrams;
 pub(super) use super::one_by_one::{most_together, send_together};
+pub(super) use super::portable_poller::Poller;
 pub use clock::suspended;
 pub use interfaces::{interface_index, interfaces};
 pub use monitor::Monitor;
