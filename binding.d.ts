@@ -15,6 +15,16 @@ export declare class Client {
   listen(options: ListenOptions): Opened | Fault
   /** Opens a cast, which sends at once; gives its id. */
   cast(payload: Buffer, options: CastOptions): number | Fault
+  /** Opens a discovery, which begins at once. */
+  discover(options: DiscoverOptions): Opened | Fault
+  /** Changes what a discovery announces: the JSON of an object. */
+  announce(id: number, data: string): void
+  /** Has a discovery ask everybody who is there again. */
+  askEverybody(id: number): void
+  /** Takes what is to be told of a discovery's peers, as a notice has said; if there is more, another notice comes. */
+  takePeers(id: number): Array<PeerNews>
+  /** The counts of a discovery that is open. */
+  discoveryStats(id: number): DiscoveryStats | null
   /** Joins a group. */
   join(id: number, group: string): void
   /** Leaves a group. */
@@ -33,7 +43,7 @@ export declare class Client {
   resume(id: number): void
   /** The counts of a listener that is open. */
   listenerStats(id: number): ListenerStats | null
-  /** The counts of a cast that is open. */
+  /** The counts of what a cast, or a discovery, that is open has sent. */
   casterStats(id: number): CasterStats | null
   /**
    * Takes one batch: payloads into the buffer, the rest into the table. Returns the number of messages.
@@ -54,6 +64,9 @@ export declare class Client {
   /** Closes everything and waits for it. Nothing rings afterwards. */
   shutDown(): void
 }
+
+/** How long an announcement of this JSON can become, in bytes; `null` if it cannot be announced. */
+export declare function announcementLength(id: string, app: string, data: string): number | null
 
 /** The most payload that one `take` gives, in bytes. */
 export declare const BATCH_BYTES: number
@@ -89,6 +102,39 @@ export declare function checkDestination(to: string): string | null
 /** What is wrong with the first wrong one of some interface patterns; `null` if nothing is. */
 export declare function checkInterfaces(patterns: Array<string>): string | null
 
+/** See `discover` in index.d.ts; everything has been validated. */
+export interface DiscoverOptions {
+  id: string
+  app: string
+  /** The JSON of an object. */
+  data: string
+  /** Milliseconds. */
+  interval: number
+  rate: number
+  plain: boolean
+  maxPeers: number
+  groups: Array<string>
+  port: number
+  seeds: Array<string>
+  broadcast: boolean
+  interfaces: Array<string>
+  ttl: number
+}
+
+/** Counts of a discovery, see index.d.ts. */
+export interface DiscoveryStats {
+  received: number
+  bytes: number
+  malformed: number
+  lost: number
+  receiveBuffer: number
+  peers: number
+  announcements: number
+  refused: number
+  unauthenticated: number
+  rateLimited: number
+}
+
 /** What the system refused. `errno` is positive; 0 says that the engine itself failed. */
 export interface Fault {
   syscall: string
@@ -117,6 +163,9 @@ export interface InterfaceReport {
 
 /** The interfaces of this host, and what a listener with these patterns would make of them. */
 export declare function interfaces(patterns: Array<string>): Array<InterfaceReport> | Fault
+
+/** Whether a text may be a discovery's id. */
+export declare function isId(id: string): boolean
 
 /**
  * Whether a text is the IPv4 address of a host: 0.0.0.0/8 and 240.0.0.0/4 are nobody's (RFC 6890), and between
@@ -152,7 +201,7 @@ export declare const MAX_PAYLOAD: number
 export interface Notice {
   /** 0 with 'interfaces': of every object. */
   id: number
-  kind: 'warning' | 'no-interface' | 'interfaces' | 'unresolved' | 'closed' | 'failed'
+  kind: 'warning' | 'no-interface' | 'interfaces' | 'unresolved' | 'peers' | 'id-conflict' | 'table-full' | 'closed' | 'failed'
   /** Of a warning. */
   fault?: Fault
   /** Of 'no-interface': those that there are. */
@@ -167,6 +216,34 @@ export interface Notice {
 export interface Opened {
   id: number
   port: number
+}
+
+/** Where a peer was heard from. */
+export interface PeerAddress {
+  address: string
+  family: 'IPv4' | 'IPv6'
+  interface: string
+}
+
+/** What there is to tell of an id: that the peer JavaScript knows is down, that there is one, or both, in this order. */
+export interface PeerNews {
+  id: string
+  down?: 'bye' | 'timeout' | 'restart'
+  peer?: PeerState
+}
+
+/** A peer as it is. */
+export interface PeerState {
+  /** JavaScript does not know it. */
+  isNew: boolean
+  /** What it announces, as JSON, if that is other than before. */
+  data?: string
+  /** The port of the first of its addresses. */
+  port: number
+  addresses: Array<PeerAddress>
+  plain: boolean
+  /** Milliseconds since 1970. */
+  since: number
 }
 
 /** Where messages come from: what their `from` objects have in common. */

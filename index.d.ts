@@ -54,6 +54,33 @@ export function listen(
 export function cast(payload: Payload, intervalMs?: number, options?: CastOptions): Caster
 
 /**
+ * Announces `data` to everybody who runs `discover` with the same `app` on the same network, and keeps a table of those
+ * who do.
+ *
+ * It asks at once who is there, and is answered within about a tenth of a second; then each announces itself every `interval`,
+ * or less often where there are many (see `rate`). Who closes, or whose process ends other than by a signal, says goodbye;
+ * who crashes is noticed once nothing has been heard of it for three and a half of its intervals. All of that happens on a
+ * thread of its own, whatever the event loop is doing: the program is told only what changes. On the wire it is JSON, see
+ * docs/protocol.md; programs that send bare JSON objects to the same group are peers, too (see `plain`).
+ *
+ * Whatever is announced is heard, and can be made up, by anybody on the network. An open discovery keeps the process alive;
+ * see `unref`.
+ *
+ * @param data an object to announce as JSON, without the key `lan-peers`, nested at most 64 levels deep; `{}` if left out. With
+ * about 200 bytes of ours it has to fit a datagram of 65,507 bytes, and best one frame of 1,472
+ * @throws `TypeError` or `RangeError` with the code `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`,
+ * `ERR_OUT_OF_RANGE` or `ERR_PAYLOAD_TOO_LARGE` for a wrong argument
+ * @throws {@link SystemError} for what the system refuses: `EADDRINUSE` if the port is used by a program
+ * that does not share it
+ *
+ * @example
+ * const lan = discover({ username: 'ada' })
+ * lan.on('up', (peer) => console.log('+', peer.data.username, peer.address))
+ * lan.on('down', (peer, reason) => console.log('-', peer.data.username, reason))
+ */
+export function discover(data?: object, options?: DiscoverOptions): Discovery
+
+/**
  * The interfaces of this computer, and what a listener would make of each with the option `interfaces`.
  * Opens nothing.
  *
@@ -74,7 +101,7 @@ export type Payload = string | NodeJS.ArrayBufferView | object
 
 export type MessageCallback<Message> = (message: Message, from: From) => void
 
-/** What `listen` and `cast` have in common. */
+/** What `listen`, `cast` and `discover` have in common. */
 export interface GroupOptions {
   /**
    * One group or several: IPv4, 224.0.0.0 to 239.255.255.255 (RFC 5771), or IPv6, ff00::/8 (RFC 4291 2.7),
@@ -82,7 +109,7 @@ export interface GroupOptions {
    *
    * The default reaches every host of the link; switches that filter multicast let it through (RFC 4541).
    *
-   * @default '224.0.0.1'
+   * @default '224.0.0.1'; of `discover` `['224.0.0.1', 'ff02::1']`
    */
   group?: string | readonly string[] | undefined
 
@@ -213,6 +240,85 @@ export interface CastOptions extends GroupOptions {
   loopback?: boolean | undefined
 }
 
+export interface DiscoverOptions extends GroupOptions {
+  /**
+   * Only those with the same `app` see each other. That keeps programs apart, and nobody out.
+   *
+   * @default ''
+   */
+  app?: string | undefined
+
+  /**
+   * Who this is, for the others: 1 to 64 characters, not beginning with `plain:`. One that stays the same is for those who
+   * want a restart be told as `'down'` with `'restart'`, then `'up'`. Two with the same one at a time are a `'warning'`
+   * `ID_CONFLICT`.
+   *
+   * @default 128 random bits
+   */
+  id?: string | undefined
+
+  /**
+   * Milliseconds between announcements while there are few, 100 to 600,000; each is moved by chance by up to a tenth.
+   *
+   * @default 2000
+   */
+  interval?: number | undefined
+
+  /**
+   * How many announcements a second all together may make, 1 to 1,000,000: where there are more than `rate * interval / 1000`
+   * peers, each announces itself less often. A crash then shows later: among 1,000 after 70 s, among 10,000 after 700 s. A
+   * goodbye shows at once. All who take part should have the same.
+   *
+   * @default 50
+   */
+  rate?: number | undefined
+
+  /**
+   * The UDP port, 1 to 65535: it is listened on and sent to. Many programs can share it.
+   *
+   * @default 9778
+   */
+  port?: number | undefined
+
+  /**
+   * Whom to announce to by unicast, too, for networks without multicast: as {@link CastOptions.to}. On one network it is enough
+   * that one of two names the other, who then answers; across routers both have to, or one name that stands for both.
+   * Several programs on one computer need a `port` each, for what is sent to a shared one reaches one of them.
+   *
+   * @default []
+   */
+  seeds?: string | readonly string[] | undefined
+
+  /**
+   * Whether to announce to the IPv4 broadcast address of each interface, too, for networks that filter multicast.
+   *
+   * @default false
+   */
+  broadcast?: boolean | undefined
+
+  /**
+   * How many hops an announcement to a group may make, as {@link CastOptions.ttl}.
+   *
+   * @default 1
+   */
+  ttl?: number | undefined
+
+  /**
+   * Whether those are peers, too, who send bare JSON objects to the group, as programs with `dgram` do: see {@link Peer.plain}.
+   *
+   * @default true without `app`
+   */
+  plain?: boolean | undefined
+
+  /**
+   * How many peers there is room for, 1 to 1,000,000; one source address can fill an eighth of it. A full table refuses
+   * newcomers, which is counted, and a `'warning'` `TABLE_FULL` once; it never pushes out a peer that is there.
+   *
+   * @default 10000
+   */
+  maxPeers?: number | undefined
+}
+
 /** Where a message came from: `dgram`'s `rinfo` and more. */
 export interface From {
   /** The sender's address; an IPv6 address of one link with its interface, `fe80::1%eth0` (RFC 4007 11). */
@@ -253,7 +359,9 @@ export interface SystemError extends Error {
  *
  * - `'LARGE_PAYLOAD'`: the payload will be sent in fragments
  * - `'NO_INTERFACE'`: none of those that `interfaces` names is there, when it is opened
- * - `'ENOTFOUND'`: the name `hostname` in `to` does not resolve
+ * - `'ENOTFOUND'`: the name `hostname` in `to` or `seeds` does not resolve
+ * - `'ID_CONFLICT'`: somebody else announces itself with the `id` of this discovery
+ * - `'TABLE_FULL'`: a peer was heard for whom there is no room, see `maxPeers`
  * - `'ENGINE_FAILED'`: a fault of lan-peers itself; `'close'` follows
  *
  * Whatever fails is tried again: what could not be opened or joined after 250 ms, then less and less often up to
@@ -416,15 +524,18 @@ export interface Listener<Message = Buffer> extends Handle<ListenerEvents<Messag
 }
 
 /** What `for await` over a {@link Listener} uses. */
-export interface Messages<Message> {
-  /** The next message; `done` once the listener is closed. Never rejects. */
-  next(): Promise<IteratorResult<{ message: Message; from: From }, undefined>>
-  /** Closes the listener. */
-  return<Value = undefined>(value?: Value): Promise<IteratorReturnResult<Value | undefined>>
-  /** Closes the listener, then rejects with `error`. */
-  throw(error: unknown): Promise<IteratorResult<{ message: Message; from: From }, undefined>>
+export interface Messages<Message> extends HandleIterator<{ message: Message; from: From }> {}
+
+/** The iterator of what is open. To leave the loop closes it. */
+export interface HandleIterator<Value> {
+  /** The next value; `done` once it is closed. Never rejects. */
+  next(): Promise<IteratorResult<Value, undefined>>
+  /** Closes it. */
+  return<Result = undefined>(value?: Result): Promise<IteratorReturnResult<Result | undefined>>
+  /** Closes it, then rejects with `error`. */
+  throw(error: unknown): Promise<IteratorResult<Value, undefined>>
   [Symbol.asyncIterator](): this
-  /** Closes the listener, at the end of an `await using`. */
+  /** Closes it, at the end of an `await using`. */
   [Symbol.asyncDispose](): Promise<void>
 }
 
@@ -486,6 +597,133 @@ export interface CasterStats {
   sent: number
   /** Datagrams that the system did not take. */
   failed: number
+}
+
+export interface DiscoveryEvents {
+  /** Somebody is there who was not; in `peers` by now. */
+  up: [peer: Peer]
+  /**
+   * What a peer announces has changed, or its addresses; `previous` is what it was. If it is the addresses alone,
+   * `peer.data === previous.data`.
+   */
+  update: [peer: Peer, previous: Peer]
+  /** Somebody is there no longer, and not in `peers`. */
+  down: [peer: Peer, reason: DownReason]
+  /** Without a listener, it goes to `process.emitWarning`, once per code. */
+  warning: [warning: Warning]
+  /** As of a {@link Caster}. */
+  interfaces: [interfaces: Interface[]]
+  /** It is closed. */
+  close: []
+}
+
+/**
+ * Why a peer is there no longer: it said `'bye'`; nothing was heard of it for its lifetime (`'timeout'`); another with the
+ * same id has started, and is `'up'` next (`'restart'`); or this discovery was closed (`'close'`).
+ */
+export type DownReason = 'bye' | 'timeout' | 'restart' | 'close'
+
+/** What `for await` over a {@link Discovery} gives. */
+export type PeerEvent =
+  | { type: 'up' | 'update'; peer: Peer; reason?: undefined }
+  | { type: 'down'; peer: Peer; reason: DownReason }
+
+/** Somebody who is there. Frozen, but for `data`, which is yours; what has changed is another object. */
+export interface Peer {
+  /** Who it is; of a plain peer `plain:` and the address and port that it sends from. */
+  readonly id: string
+  /** What it announces, as `JSON.parse` gives it; keys named `__proto__` are removed. Anybody can have made it up. */
+  readonly data: Record<string, any>
+  /** The `app` of this discovery; of a plain peer `''`. */
+  readonly app: string
+  /**
+   * Where to speak to it: where it was first heard from, as long as it is; else its newest IPv4 address, else its newest. An
+   * IPv6 address of one link comes with its interface, `fe80::1%eth0` (RFC 4007 11).
+   */
+  readonly address: string
+  /** The port that it announces itself from; what it listens on for your own purposes it has to say in `data`. */
+  readonly port: number
+  /** All addresses that it was heard from of late, `address` first, with the interface that it was heard on: at most 16. */
+  readonly addresses: readonly {
+    readonly address: string
+    readonly family: 'IPv4' | 'IPv6'
+    readonly interface: string
+  }[]
+  /**
+   * It sends bare JSON objects and takes no part: there is a peer for each address and port it sends from, it says no goodbye,
+   * and is gone after three and a half of its longest of the last four intervals, at least 7 s.
+   */
+  readonly plain: boolean
+  /** When it was first heard, in milliseconds since 1970. */
+  readonly since: number
+}
+
+/** See {@link discover}. */
+export interface Discovery extends Handle<DiscoveryEvents> {
+  /** Who this is for the others. */
+  readonly id: string
+
+  /** Who is there, by id: in step with the events, and not to be changed. Empty once it is closed. */
+  readonly peers: ReadonlyMap<string, Peer>
+
+  /**
+   * Announces something else from now on, at once; where that is often, at most ten times a second, the latest.
+   *
+   * @throws as `discover`, and an Error with `ERR_CLOSED`; what was announced before is then announced on
+   */
+  announce(data: object): void
+
+  /**
+   * Asks everybody again. There is seldom a need: whoever comes, changes or goes says so.
+   *
+   * @throws an Error with the code `ERR_CLOSED` once closed
+   */
+  refresh(): void
+
+  /**
+   * @throws an Error with the code `ERR_CLOSED` once closed
+   */
+  stats(): DiscoveryStats
+
+  /**
+   * Says goodbye and closes it: no `'up'` or `'update'` follows, but `'down'` with `'close'` for each peer, then `'close'`, and
+   * the promise resolves, after about 20 ms. To close again is no error.
+   */
+  close(): Promise<void>
+
+  /**
+   * Begins with an `'up'` for each peer that is there. However slow the loop, nothing is lost, and nothing piles up: what
+   * waits is, for each id, the difference between what it was told and what is so.
+   */
+  [Symbol.asyncIterator](): HandleIterator<PeerEvent>
+}
+
+/** Counts since it was opened, but for `receiveBuffer` and `peers`. */
+export interface DiscoveryStats {
+  /** Datagrams that came, one's own among them. */
+  received: number
+  /** Their payload in bytes. */
+  bytes: number
+  /** Datagrams that hold no JSON object, a wrong announcement, or one of a later version of the protocol. */
+  malformed: number
+  /** Datagrams that the kernel dropped at the port's socket for want of room, where it tells (Linux). */
+  lost: number
+  /** The port's receive buffer in bytes as the system reports it. */
+  receiveBuffer: number
+  /** Datagrams handed to an interface. */
+  sent: number
+  /** Datagrams that the system did not take. */
+  failed: number
+  /** Who is there now. */
+  peers: number
+  /** Announcements of others, bare objects included. */
+  announcements: number
+  /** Announcements for which the table had no room, and what came by unicast through a router from nobody in `seeds`. */
+  refused: number
+  /** Sealed announcements, which this discovery cannot open. */
+  unauthenticated: number
+  /** Datagrams not looked at, for more than 2,000 a second came from one address, or 20,000 from unknown ones. */
+  rateLimited: number
 }
 
 export {}

@@ -2,6 +2,7 @@
 
 const binding = require('./binding.js')
 const { Caster } = require('./lib/caster.js')
+const { Discovery } = require('./lib/discovery.js')
 const { Environment } = require('./lib/environment.js')
 const errors = require('./lib/errors.js')
 const { describe } = require('./lib/interfaces.js')
@@ -20,6 +21,9 @@ const listen = (
 const cast = (payload, intervalMs, options) =>
   /** @type {any} */ (new Caster(environment, payload, intervalMs, options))
 
+/** @type {import('./index').discover} */
+const discover = (data, options) => /** @type {any} */ (new Discovery(environment, data, options))
+
 /** @type {import('./index').interfaces} */
 const interfaces = (pattern = []) => {
   const reports = binding.interfaces(validInterfaces(binding, 'pattern', pattern))
@@ -27,4 +31,4 @@ const interfaces = (pattern = []) => {
   return /** @type {any} */ (reports.map(describe))
 }
 
-module.exports = { listen, cast, interfaces }
+module.exports = { listen, cast, discover, interfaces }

@@ -74,8 +74,18 @@ class Namespace {
   /** @param {...string} commands as of ip(8), without `ip`; several go without its options, one after another */
   ip(...commands) {
     if (commands.length === 1) return this.exec('ip', ...commands[0].split(' '))
-    const [command, ...args] = [...this.enter(), 'ip', '-batch', '-']
-    return execFileSync(command, args, { encoding: 'utf8', input: commands.join('\n') })
+    return this.feed('ip -batch -', commands.join('\n'))
+  }
+
+  /**
+   * Runs a command in here that reads what it is to do.
+   *
+   * @param {string} line the command and its arguments
+   * @param {string} input
+   */
+  feed(line, input) {
+    const [command, ...args] = [...this.enter(), ...line.split(' ')]
+    return execFileSync(command, args, { encoding: 'utf8', input })
   }
 
   async drop() {
@@ -233,6 +243,18 @@ class Host {
   }
 
   /**
+   * Puts up a firewall, in place of the one before.
+   *
+   * @param {string} rules of nft(8), what is in a table; none take it down
+   */
+  wall(rules = '') {
+    this.#namespace.feed(
+      'nft -f -',
+      `table inet wall\ndelete table inet wall\ntable inet wall {\n${rules}\n}`
+    )
+  }
+
+  /**
    * @param {string} what
    * @param {string[]} command
    */
@@ -278,4 +300,4 @@ async function hosts(t, plan) {
   return built
 }
 
-module.exports = { hosts, unavailable }
+module.exports = { Host, hosts, unavailable }

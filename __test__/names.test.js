@@ -1,55 +1,14 @@
 'use strict'
 
 const assert = require('node:assert/strict')
-const { mkdirSync, mkdtempSync, rmSync, writeFileSync } = require('node:fs')
-const { tmpdir } = require('node:os')
-const { join } = require('node:path')
 const { setTimeout: sleep } = require('node:timers/promises')
 const { test } = require('node:test')
 const { hosts, unavailable } = require('./hosts.js')
-const { nodeCommand } = require('./process.js')
+const { withNames } = require('./names.js')
 
 /** Sends to no group but on loopback. */
 const QUIET = { interfaces: '127.0.0.1', group: '239.7.7.7' }
 const ONCE = '1000000000'
-
-/**
- * A host that asks a name server of ours, and nobody else.
- *
- * @param {import('node:test').TestContext} t
- * @param {Awaited<ReturnType<typeof hosts>>[string]} host
- */
-async function withNames(t, host) {
-  const etc = mkdtempSync(join(tmpdir(), 'lan-peers-etc-'))
-  t.after(() => rmSync(etc, { recursive: true }))
-  writeFileSync(join(etc, 'nsswitch.conf'), 'hosts: dns\n')
-  writeFileSync(join(etc, 'resolv.conf'), 'nameserver 127.0.0.1\noptions timeout:2 attempts:1\n')
-  mkdirSync(join(etc, 'ssl'))
-  const server = host.run('fixtures/dns.js')
-  await server.json((said) => said.serving)
-  return {
-    server,
-    /** @param {string} line of the name server's input */
-    async set(line) {
-      server.write(line)
-      await server.json((said) => said.set === line)
-    },
-    /**
-     * @param {string} script
-     * @param {...unknown} args
-     */
-    run: (script, ...args) =>
-      host.start(
-        'unshare',
-        '--mount',
-        'sh',
-        '-c',
-        'mount --bind "$0" /etc && exec "$@"',
-        etc,
-        ...nodeCommand(script, args)
-      )
-  }
-}
 
 /** How often a process has heard this message. */
 const count = (

@@ -20,11 +20,12 @@ const errors = require('./errors.js')
 
 /**
  * What the environment calls on a handle: the engine has closed it; it has heard something; its interfaces
- * have changed.
+ * have changed; there is something to tell of its peers.
  */
 const kEnded = Symbol('ended')
 const kHeard = Symbol('heard')
 const kInterfaces = Symbol('interfaces')
+const kPeers = Symbol('peers')
 
 /** As the binding fills the table: see `take` in binding.d.ts. */
 const HEAD = 3
@@ -214,6 +215,18 @@ class Environment {
       this.warn(handle, errors.noInterface(/** @type {string[]} */ (interfaces)))
       return
     }
+    if (kind === 'peers') {
+      handle[kPeers]()
+      return
+    }
+    if (kind === 'id-conflict') {
+      this.warn(handle, errors.idConflict())
+      return
+    }
+    if (kind === 'table-full') {
+      this.warn(handle, errors.tableFull())
+      return
+    }
     if (kind === 'unresolved') {
       this.warn(handle, errors.unresolved(String(hostname), String(reason)))
       return
@@ -249,4 +262,4 @@ function throwLater(error) {
   })
 }
 
-module.exports = { Environment, HEAD, emitSafely, kEnded, kHeard, kInterfaces }
+module.exports = { Environment, HEAD, emitSafely, kEnded, kHeard, kInterfaces, kPeers }

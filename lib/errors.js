@@ -86,15 +86,19 @@ const outOfRange = (name, range, value) =>
   )
 
 /**
+ * @param {string} name the argument
  * @param {number} most in bytes
  * @param {number} size in bytes
  */
-const payloadTooLarge = (most, size) =>
+const payloadTooLarge = (name, most, size) =>
   coded(
     RangeError,
     'ERR_PAYLOAD_TOO_LARGE',
-    `The "payload" argument must be at most ${most} bytes. Received ${size} bytes`
+    `The "${name}" argument must be at most ${most} bytes. Received ${size} bytes`
   )
+
+const readOnly = () =>
+  coded(TypeError, 'ERR_INVALID_STATE', 'The peers of a Discovery are not to be changed')
 
 /**
  * @param {string} what such as "Listener"
@@ -148,7 +152,7 @@ const unresolved = (hostname, reason) =>
     code: 'ENOTFOUND',
     syscall: 'getaddrinfo',
     hostname,
-    hint: 'Check the name in options.to; it is looked up again, and until then sent to where it led before.'
+    hint: 'Check the name in options.to or options.seeds; it is looked up again, and until then sent to where it led before.'
   })
 
 /**
@@ -165,15 +169,28 @@ const largePayload = (size, unfragmented) =>
     { hint: `Keep it within ${unfragmented} bytes: if one fragment is lost, the datagram is.` }
   )
 
+const idConflict = () =>
+  Object.assign(coded(Error, 'ID_CONFLICT', 'Somebody else announces itself with the same id'), {
+    hint: 'Give each an options.id of its own, or none: then it is random.'
+  })
+
+const tableFull = () =>
+  Object.assign(coded(Error, 'TABLE_FULL', 'There is no room for a peer that was heard'), {
+    hint: 'Raise options.maxPeers, of which one address may have an eighth. Peers that are there stay.'
+  })
+
 module.exports = {
   closed,
   engineFailed,
+  idConflict,
   invalidArgType,
   invalidArgValue,
   largePayload,
   noInterface,
   outOfRange,
   payloadTooLarge,
+  readOnly,
   systemError,
+  tableFull,
   unresolved
 }

@@ -1,9 +1,10 @@
 'use strict'
 
 const { EventEmitter, addAbortListener } = require('node:events')
-const { emitSafely, kEnded, kHeard, kInterfaces } = require('./environment.js')
+const { emitSafely, kEnded, kHeard, kInterfaces, kPeers } = require('./environment.js')
 const errors = require('./errors.js')
 const { describe } = require('./interfaces.js')
+const { UNFRAGMENTED } = require('./options.js')
 
 /**
  * @typedef {import('./environment.js').Environment} Environment
@@ -13,12 +14,14 @@ const { describe } = require('./interfaces.js')
 /** What the classes built on Handle may ask of it; symbols, for the user's editor need not show them. */
 const kIsOpen = Symbol('isOpen')
 const kOpen = Symbol('open')
+const kCheckSize = Symbol('checkSize')
 
 /** What everything that is open has in common: it can be closed, and it keeps the process alive. */
 class Handle extends EventEmitter {
   #environment
   #id
   #referenced = true
+  #warnedOfSize = false
   /** @type {Promise<void> | undefined} */
   #closing
   /** @type {(() => void) | undefined} */
@@ -63,6 +66,19 @@ class Handle extends EventEmitter {
   get [kOpen]() {
     if (!this[kIsOpen]) throw errors.closed(this.constructor.name)
     return { client: this.#environment.client, id: this.#id }
+  }
+
+  /**
+   * Warns once of datagrams that go out in fragments.
+   *
+   * @param {number} length in bytes
+   */
+  [kCheckSize](length) {
+    if (length <= UNFRAGMENTED || this.#warnedOfSize) return
+    this.#warnedOfSize = true
+    process.nextTick(() => {
+      if (this[kIsOpen]) this.#environment.warn(this, errors.largePayload(length, UNFRAGMENTED))
+    })
   }
 
   ref() {
@@ -121,6 +137,9 @@ class Handle extends EventEmitter {
    */
   [kHeard](_batch) {}
 
+  /** What only discoveries do. */
+  [kPeers]() {}
+
   /**
    * @param {boolean} wanted
    */
@@ -135,4 +154,4 @@ class Handle extends EventEmitter {
   }
 }
 
-module.exports = { Handle, kIsOpen, kOpen }
+module.exports = { Handle, kCheckSize, kIsOpen, kOpen }

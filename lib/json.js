@@ -16,10 +16,19 @@ const MALFORMED = undefined
  */
 function parse(bytes) {
   // RFC 8259 8.1: JSON between systems is UTF-8. Decoding alone would put U+FFFD for what is not.
-  if (!isUtf8(bytes)) return MALFORMED
+  return isUtf8(bytes) ? parseText(bytes.toString()) : MALFORMED
+}
+
+/**
+ * As `parse`, of what has been decoded.
+ *
+ * @param {string} text
+ * @returns {unknown} MALFORMED if it is not JSON, or nested more than 64 levels deep
+ */
+function parseText(text) {
   let value
   try {
-    value = JSON.parse(bytes.toString())
+    value = JSON.parse(text)
   } catch {
     return MALFORMED
   }
@@ -42,4 +51,4 @@ function clean(value, depth) {
   return Object.values(value).every((item) => clean(item, depth + 1))
 }
 
-module.exports = { MALFORMED, parse }
+module.exports = { MALFORMED, parse, parseText }

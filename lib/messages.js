@@ -1,36 +1,43 @@
 'use strict'
 
 /**
- * @template Value
  * @typedef {object} Source what an iterator asks of the one it collects from
- * @property {() => void} drained nothing waits in it any more
+ * @property {() => void} [drained] nothing waits in it any more
  * @property {() => Promise<void>} close it was left
  */
 
 /**
- * Collects what is pushed until it is asked for: the async iterator of a listener.
+ * @template Value
+ * @typedef {object} Queue what waits; an array is one
+ * @property {(value: Value) => unknown} push
+ * @property {() => Value | undefined} shift
+ * @property {number} length
+ */
+
+/**
+ * Collects what is pushed until it is asked for: the async iterator of a listener or a discovery.
  *
  * @template Value
  */
 class Messages {
-  /** @type {Source<Value>} */
   #source
-  /** @type {Value[]} what nobody has asked for yet */
-  #values = []
+  #queue
   /** @type {((result: IteratorResult<Value, undefined>) => void)[]} who has asked for what has not come yet */
   #waiting = []
   #ended = false
 
   /**
-   * @param {Source<Value>} source
+   * @param {Source} source
+   * @param {Queue<Value>} [queue] for what nobody has asked for yet
    */
-  constructor(source) {
+  constructor(source, queue = /** @type {Value[]} */ ([])) {
     this.#source = source
+    this.#queue = queue
   }
 
   /** Whether something waits to be asked for. */
   get isHolding() {
-    return this.#values.length > 0
+    return this.#queue.length > 0
   }
 
   /**
@@ -39,21 +46,21 @@ class Messages {
   push(value) {
     const waiting = this.#waiting.shift()
     if (waiting) waiting({ value, done: false })
-    else this.#values.push(value)
+    else this.#queue.push(value)
   }
 
   /** Ends it; what waits is discarded. */
   end() {
     this.#ended = true
-    this.#values.length = 0
+    while (this.isHolding) this.#queue.shift()
     for (const waiting of this.#waiting.splice(0)) waiting({ value: undefined, done: true })
   }
 
   /** @returns {Promise<IteratorResult<Value, undefined>>} */
   next() {
     if (this.isHolding) {
-      const value = /** @type {Value} */ (this.#values.shift())
-      if (!this.isHolding) this.#source.drained()
+      const value = /** @type {Value} */ (this.#queue.shift())
+      if (!this.isHolding) this.#source.drained?.()
       return Promise.resolve({ value, done: false })
     }
     if (this.#ended) return Promise.resolve({ value: undefined, done: true })

@@ -7,17 +7,22 @@ const { invalidArgType, invalidArgValue, outOfRange, payloadTooLarge } = require
  * @typedef {import('../binding')} Binding
  * @typedef {import('../index').ListenOptions} ListenOptions
  * @typedef {import('../index').CastOptions} CastOptions
+ * @typedef {import('../index').DiscoverOptions} DiscoverOptions
  * @typedef {import('../index').Payload} Payload
  */
 
 const DEFAULT_GROUP = '224.0.0.1'
 const DEFAULT_PORT = 9778
+const DISCOVERY_GROUPS = [DEFAULT_GROUP, 'ff02::1']
 
 /** The longest delay, as for Node's own timers, in milliseconds. */
 const MAX_INTERVAL = 2 ** 31 - 1
 
 /** The largest receive buffer to ask for: SO_RCVBUF takes an int, in bytes. */
 const MAX_RECEIVE_BUFFER = 2 ** 31 - 1
+
+/** The most that one Ethernet frame carries: 1,500 bytes less 20 of IPv4 and 8 of UDP header. */
+const UNFRAGMENTED = 1472
 
 const SOURCE_IS_IPV4 = 'must be an IPv4 group, as options.source is'
 
@@ -89,13 +94,79 @@ function castOptions(binding, given) {
   return {
     groups: validGroups(binding, 'options.group', group),
     port: integer('options.port', port, 1, 65535),
-    to: validDestinations(binding, to),
+    to: validDestinations(binding, 'options.to', to),
     broadcast: boolean('options.broadcast', broadcast),
     interfaces: validInterfaces(binding, 'options.interfaces', interfaces),
     signal: validSignal(signal),
     ttl: integer('options.ttl', ttl, 0, 255),
     loopback: boolean('options.loopback', loopback)
   }
+}
+
+/**
+ * The options of `discover`, complete and checked; an `id` is left to be drawn.
+ *
+ * @param {Binding} binding
+ * @param {unknown} given
+ */
+function discoverOptions(binding, given) {
+  const options = /** @type {DiscoverOptions} */ (object('options', given))
+  const {
+    app = '',
+    id,
+    interval = 2000,
+    rate = 50,
+    group = DISCOVERY_GROUPS,
+    port = DEFAULT_PORT,
+    interfaces = [],
+    seeds = [],
+    broadcast = false,
+    ttl = 1,
+    plain = app === '',
+    maxPeers = 10_000,
+    signal
+  } = options
+  if (id !== undefined && !binding.isId(wellFormed('options.id', id))) {
+    const expected = "must have 1 to 64 characters, and not begin with 'plain:'"
+    throw invalidArgValue('options.id', expected, id)
+  }
+  return {
+    id,
+    app: wellFormed('options.app', app),
+    interval: integer('options.interval', interval, 100, 600_000),
+    rate: integer('options.rate', rate, 1, 1_000_000),
+    groups: validGroups(binding, 'options.group', group),
+    port: integer('options.port', port, 1, 65535),
+    interfaces: validInterfaces(binding, 'options.interfaces', interfaces),
+    seeds: validDestinations(binding, 'options.seeds', seeds),
+    broadcast: boolean('options.broadcast', broadcast),
+    ttl: integer('options.ttl', ttl, 0, 255),
+    plain: boolean('options.plain', plain),
+    maxPeers: integer('options.maxPeers', maxPeers, 1, 1_000_000),
+    signal: validSignal(signal)
+  }
+}
+
+/**
+ * The JSON of what a discovery announces, and the most bytes that it makes a datagram.
+ *
+ * @param {Binding} binding
+ * @param {unknown} value
+ * @param {string} id
+ * @param {string} app
+ */
+function validData(binding, value, id, app) {
+  if (Array.isArray(value) || ArrayBuffer.isView(value)) {
+    throw invalidArgType('data', 'an object to announce as JSON', value)
+  }
+  const json = jsonOf('data', 'an object to announce as JSON', value)
+  const length = binding.announcementLength(id, app, json)
+  if (length === null) {
+    const expected = `must be an object in JSON, nested at most 64 levels deep, without the key "lan-peers"`
+    throw invalidArgValue('data', expected, value)
+  }
+  if (length > binding.MAX_PAYLOAD) throw payloadTooLarge('data', binding.MAX_PAYLOAD, length)
+  return { json, length }
 }
 
 /**
@@ -112,7 +183,8 @@ const validInterval = (value) => integer('intervalMs', value, 1, MAX_INTERVAL)
  */
 function validPayload(binding, value) {
   const bytes = payloadBytes(value)
-  if (bytes.length > binding.MAX_PAYLOAD) throw payloadTooLarge(binding.MAX_PAYLOAD, bytes.length)
+  if (bytes.length > binding.MAX_PAYLOAD)
+    throw payloadTooLarge('payload', binding.MAX_PAYLOAD, bytes.length)
   return bytes
 }
 
@@ -129,24 +201,34 @@ function payloadBytes(value) {
       throw invalidArgValue('payload', 'is a view of memory that was transferred', value)
     }
   }
+  const expected =
+    'a string, a Buffer, TypedArray or DataView, or an object or array to send as JSON'
+  return Buffer.from(jsonOf('payload', expected, value))
+}
+
+/**
+ * The JSON of an object or array.
+ *
+ * @param {string} name
+ * @param {string} expected
+ * @param {unknown} value
+ * @returns {string}
+ */
+function jsonOf(name, expected, value) {
   if (typeof value !== 'object' || value === null || isEmptyAsJson(value)) {
-    throw invalidArgType(
-      'payload',
-      'a string, a Buffer, TypedArray or DataView, or an object or array to send as JSON',
-      value
-    )
+    throw invalidArgType(name, expected, value)
   }
   let json
   try {
     json = JSON.stringify(value)
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause)
-    const error = invalidArgValue('payload', `cannot be sent as JSON: ${reason}`, value)
+    const error = invalidArgValue(name, `cannot be sent as JSON: ${reason}`, value)
     throw Object.assign(error, { cause })
   }
   // An object whose toJSON gives nothing has no JSON.
-  if (json === undefined) throw invalidArgValue('payload', 'has no JSON', value)
-  return Buffer.from(json)
+  if (json === undefined) throw invalidArgValue(name, 'has no JSON', value)
+  return json
 }
 
 /**
@@ -239,15 +321,16 @@ function validInterfaces(binding, name, value) {
  * Where to send by unicast, each once.
  *
  * @param {Binding} binding
+ * @param {string} option
  * @param {unknown} value
  * @returns {string[]}
  */
-function validDestinations(binding, value) {
-  const list = strings('options.to', value)
+function validDestinations(binding, option, value) {
+  const list = strings(option, value)
   for (const [i, to] of list.entries()) {
     const fault = binding.checkDestination(to)
     if (fault !== null) {
-      const name = list === value ? `options.to[${i}]` : 'options.to'
+      const name = list === value ? `${option}[${i}]` : option
       throw invalidArgValue(
         name,
         `must be an address or a host name, or such and a port; ${fault}`,
@@ -270,6 +353,19 @@ function validSignal(value) {
     return signal
   }
   throw invalidArgType('options.signal', 'an instance of AbortSignal', value)
+}
+
+/**
+ * A string that is the same in UTF-8: it goes over the network.
+ *
+ * @param {string} name
+ * @param {unknown} value
+ * @returns {string}
+ */
+function wellFormed(name, value) {
+  if (typeof value !== 'string') throw invalidArgType(name, 'of type string', value)
+  if (!value.isWellFormed()) throw invalidArgValue(name, 'must have no lone surrogates', value)
+  return value
 }
 
 /**
@@ -330,9 +426,12 @@ function boolean(name, value) {
 
 module.exports = {
   SOURCE_IS_IPV4,
+  UNFRAGMENTED,
   castOptions,
+  discoverOptions,
   isIPv4,
   listenOptions,
+  validData,
   validGroup,
   validInterfaces,
   validInterval,

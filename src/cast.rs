@@ -1,5 +1,6 @@
 //! Casting: what is sent when, and where to.
 
+mod announcing;
 mod failure;
 mod names;
 mod paths;
@@ -20,7 +21,7 @@ use rustc_hash::FxHashMap;
 use crate::engine::timers::Timers;
 use crate::engine::{Deadline, Doorbell, Notice, ObjectId, chance};
 use crate::error::Fault;
-use crate::net::{Family, Interface, SendOptions, Unused};
+use crate::net::{Family, Interface, Poll, SendOptions, Unused};
 use crate::report::{InterfaceReport, Usage, report};
 
 use failure::{Failure, News, Trouble};
@@ -31,6 +32,7 @@ pub use paths::Target;
 use paths::{AllPaths, Path, Paths};
 use schedule::{Schedule, next_due};
 pub(crate) use sockets::Own;
+pub(crate) use sockets::SenderId;
 use sockets::Sockets;
 use together::Due;
 use way::Way;
@@ -101,7 +103,8 @@ pub(crate) struct Casting {
 struct Cast {
     client: Arc<Doorbell>,
     payload: Box<[u8]>,
-    interval: Duration,
+    /// None of one that sends only when it is told to.
+    interval: Option<Duration>,
     paths: PathsId,
     counters: Arc<CastCounters>,
     trouble: Option<Box<Trouble>>,
@@ -109,9 +112,9 @@ struct Cast {
 
 impl Casting {
     /// No casts yet; `look_up` resolves the names they send to.
-    pub(crate) fn new(look_up: LookUp) -> Self {
+    pub(crate) fn new(look_up: LookUp, poll: Arc<Poll>) -> Self {
         Self {
-            sockets: Sockets::default(),
+            sockets: Sockets::new(poll),
             names: Names::new(look_up),
             paths: AllPaths::default(),
             casts: FxHashMap::default(),
@@ -142,6 +145,23 @@ impl Casting {
         timers: &mut Timers<Deadline>,
     ) {
         let CastOptions { payload, interval, target, counters } = options;
+        let paths = self.take_paths(id, target, interfaces, now, timers);
+        let cast = Cast { client, payload, interval: Some(interval), paths, counters, trouble: None };
+        self.casts.insert(id, cast);
+        self.tell_unresolved(id);
+        self.send(id, now, timers);
+        timers.set(Deadline::Cast(id), self.schedule.tick_after(now + interval, interval));
+    }
+
+    /// Has a cast take the paths to its target.
+    fn take_paths(
+        &mut self,
+        id: ObjectId,
+        target: Arc<Target>,
+        interfaces: &[Interface],
+        now: Instant,
+        timers: &mut Timers<Deadline>,
+    ) -> PathsId {
         let (paths, new) = self.paths.to(target, &mut self.names);
         if new {
             let routed: Vec<_> = self.paths.get(paths).into_iter().flat_map(Paths::routed).collect();
@@ -151,10 +171,7 @@ impl Casting {
         if let Some(paths) = self.paths.get_mut(paths) {
             paths.casts.insert(id);
         }
-        self.casts.insert(id, Cast { client, payload, interval, paths, counters, trouble: None });
-        self.tell_unresolved(id);
-        self.send(id, now, timers);
-        timers.set(Deadline::Cast(id), self.schedule.tick_after(now + interval, interval));
+        paths
     }
 
     /// Brings all paths in line with the interfaces, see [`Casting::follow`].
@@ -191,13 +208,17 @@ impl Casting {
         let sockets = |ways: &[Way]| ways.iter().map(|way| way.socket).collect::<Vec<_>>();
         let hold = sockets(&paths.ways);
         let casts: Vec<_> = paths.casts.iter().copied().collect();
-        self.hold(hold.into_iter(), timers);
+        let is_heard = paths.is_heard;
+        self.hold(hold.iter().copied(), timers);
+        hold.into_iter().filter(|_| is_heard).for_each(|socket| self.sockets.hear(socket));
         self.release(sockets(&before).into_iter(), now, timers);
         for id in &casts {
             if let Some(trouble) = self.casts.get_mut(id).and_then(|cast| cast.trouble.as_mut()) {
                 trouble.follow(positions.iter().copied());
             }
-            let is_new = |path| matches!(path, Path::Way(i) if positions[i].is_none());
+            // One without an interval is told of them, and says itself when it sends.
+            let sends = self.casts.get(id).is_some_and(|cast| cast.interval.is_some());
+            let is_new = |path| matches!(path, Path::Way(i) if sends && positions[i].is_none());
             self.send_by(*id, now, timers, |path, failure| {
                 is_new(path) || failure.is_some_and(|failure| failure.get().is_some())
             });
@@ -216,9 +237,10 @@ impl Casting {
     ) {
         let Some(cast) = self.casts.get_mut(&id) else { return };
         cast.payload = payload;
-        cast.interval = interval.unwrap_or(cast.interval);
-        let due = self.schedule.tick_after(now + cast.interval, cast.interval);
-        timers.set(Deadline::Cast(id), due);
+        cast.interval = interval.or(cast.interval);
+        if let Some(interval) = cast.interval {
+            timers.set(Deadline::Cast(id), self.schedule.tick_after(now + interval, interval));
+        }
         self.send(id, now, timers);
     }
 
@@ -226,7 +248,8 @@ impl Casting {
     /// others that are due, by [`Casting::send_due`].
     pub(crate) fn due(&mut self, id: ObjectId, due: Instant, now: Instant, timers: &mut Timers<Deadline>) {
         let Some(cast) = self.casts.get(&id) else { return };
-        timers.set(Deadline::Cast(id), next_due(due, cast.interval, now));
+        let Some(interval) = cast.interval else { return };
+        timers.set(Deadline::Cast(id), next_due(due, interval, now));
         self.due.push(Due { paths: cast.paths, length: cast.payload.len(), cast: id });
     }
 
@@ -268,8 +291,9 @@ impl Casting {
         wanted: impl Fn(Path, Option<&Failure>) -> bool,
     ) {
         let Self { casts, paths, sockets, names, sent_to, .. } = self;
-        // Who closes everything waits for it, and not for what was asked for before.
-        let Some(cast) = casts.get_mut(&id).filter(|cast| !cast.client.is_closing()) else { return };
+        // Who closes everything waits for it, and not for what was asked for before, but for goodbyes.
+        let is_wanted = |cast: &&mut Cast| cast.interval.is_none() || !cast.client.is_closing();
+        let Some(cast) = casts.get_mut(&id).filter(is_wanted) else { return };
         let Some(paths) = paths.get(cast.paths) else { return };
         let Cast { payload, counters, trouble, .. } = cast;
         sent_to.clear();
@@ -325,13 +349,15 @@ impl Casting {
         timers: &mut Timers<Deadline>,
     ) -> Option<Arc<Doorbell>> {
         let cast = self.casts.remove(&id)?;
+        if cast.interval.is_none() {
+            self.release(announcing::ROUTED.into_iter(), now, timers);
+        }
         for deadline in [Deadline::Cast(id), Deadline::Retry(id), Deadline::Tell(id)] {
             timers.cancel(deadline);
         }
         if let Some(paths) = self.paths.leave(cast.paths, id) {
             timers.cancel(Deadline::Alone(cast.paths));
-            let sockets = paths.ways.iter().map(|way| way.socket).chain(paths.routed());
-            self.release(sockets, now, timers);
+            self.release(paths.sockets(), now, timers);
             for name in paths.names() {
                 self.names.release(name, timers);
             }
@@ -507,7 +533,8 @@ mod tests {
             counters: Arc::default(),
         };
         let (id, client) = (ObjectId(1), Arc::new(Doorbell::new(|| {})));
-        let (mut casting, mut timers) = (Casting::new(Box::new(|_, _| {})), Timers::default());
+        let poll = Arc::new(Poll::new().unwrap());
+        let (mut casting, mut timers) = (Casting::new(Box::new(|_, _| {}), poll), Timers::default());
         // On no interface, so nothing is sent.
         casting.open(id, client, options, &[], start, &mut timers);
         for tick in 1..100 {

@@ -16,13 +16,16 @@ use crate::net::InterfaceIndex;
 
 use admission::Admission;
 use announcement::{Announcement, Ask, Codec, Message, Refusal, Says};
-use news::News;
-use peer::{Peer, Source};
+use news::Told;
+use peer::{Peer, Source, To};
 use schedule::{Outgoing, PerSecond, Schedule};
-use table::{Heard, Table};
+use table::{Described, Heard, Table};
 
 /// The most peers a second that are asked whether they are still there.
 const DOUBTS: usize = 200;
+
+/// How often at most it is looked who is silent: of thousands somebody may be at any moment.
+const LOOKING: Duration = Duration::from_millis(50);
 
 /// What one Discovery is made with.
 #[derive(Clone, Debug)]
@@ -59,8 +62,10 @@ pub enum Whom {
 pub struct Arrival {
     /// From where.
     pub from: Source,
-    /// To an address of this host, from another, and to no group.
-    pub by_unicast: bool,
+    /// Where it was sent.
+    pub to: To,
+    /// Another program on this host has sent it.
+    pub from_here: bool,
     /// When.
     pub now: Instant,
     /// The same in milliseconds since 1970.
@@ -78,7 +83,7 @@ pub struct Counts {
     pub later: u64,
     /// Sealed, where nothing is to be.
     pub unauthenticated: u64,
-    /// Those for whom there was no room.
+    /// Those for whom there was no room, or who were not believed.
     pub refused: u64,
     /// What was not looked at, for too much came from there.
     pub rate_limited: u64,
@@ -106,6 +111,8 @@ pub struct Discovery {
     data: Box<str>,
     plain: bool,
     doubts: PerSecond,
+    /// When it was last looked who is silent.
+    looked: Option<Instant>,
     counts: Counts,
     warnings: Warnings,
 }
@@ -125,6 +132,7 @@ impl Discovery {
             data,
             plain,
             doubts: PerSecond::new(DOUBTS),
+            looked: None,
             counts: Counts::default(),
             warnings: Warnings::default(),
         }
@@ -161,6 +169,11 @@ impl Discovery {
         admits
     }
 
+    /// A datagram was heard that is not believed, for who is neither near nor known has sent it to this host.
+    pub fn refuse(&mut self) {
+        self.counts.refused += 1;
+    }
+
     /// What a datagram holds.
     ///
     /// # Errors
@@ -171,18 +184,21 @@ impl Discovery {
 
     /// A datagram was heard that holds this, see [`Discovery::decode`].
     pub fn heard(&mut self, message: &Result<Message, Refusal>, arrival: Arrival, chance: f64) {
-        let Arrival { from, by_unicast, now, wall } = arrival;
+        let Arrival { from, to, from_here, now, wall } = arrival;
         let heard = match message {
             Ok(Message::Announcement(announcement)) if announcement.id == self.id => {
-                self.warnings.id_conflict |= announcement.boot != self.boot || announcement.seq > self.seq;
+                // The goodbye of the one before us with this id may be late.
+                let goes = announcement.says == Says::Bye;
+                let is_ours = announcement.boot == self.boot && announcement.seq <= self.seq;
+                self.warnings.id_conflict |= !is_ours && !goes;
                 return;
             }
             Ok(Message::Announcement(announcement)) => {
                 self.schedule.claims(announcement.known, now);
-                if by_unicast {
+                if to == To::Sender && !from_here {
                     self.schedule.answered();
                 }
-                let heard = self.table.hear(announcement, from, now, wall);
+                let heard = self.table.hear(announcement, from, to, now, wall);
                 let ask = announcement.ask.or((heard == Heard::New).then_some(Ask::Directly));
                 if let Some(ask) = ask.filter(|_| matches!(announcement.says, Says::Data(_))) {
                     self.schedule.owe(ask, from, self.peers(), now, chance);
@@ -204,17 +220,15 @@ impl Discovery {
 
     /// When there is next something to do.
     pub fn earliest(&mut self) -> Option<Instant> {
-        let (table, schedule) = (self.table.earliest(), self.schedule.earliest());
-        table.into_iter().chain(schedule).min()
+        let looks = self.looked.map(|at| at + LOOKING);
+        let silence = self.table.earliest().map(|at| looks.map_or(at, |looks| at.max(looks)));
+        silence.into_iter().chain(self.schedule.earliest()).min()
     }
 
-    /// Does what is due, and has `send` send what is to be sent. All that has come by now must have been heard.
-    pub fn due(
-        &mut self,
-        now: Instant,
-        mut chance: impl FnMut() -> f64,
-        mut send: impl FnMut(Whom, Vec<u8>),
-    ) {
+    /// Does what is due, and has `send` send what is to be sent. All that has come by now must have been heard: who is silent
+    /// is looked for at `now`, or a little later.
+    pub fn due(&mut self, now: Instant, mut chance: impl FnMut() -> f64, mut send: impl FnMut(Whom, &[u8])) {
+        self.looked = Some(now);
         let mut doubted = Vec::new();
         let doubts = &mut self.doubts;
         self.table.due(now, &mut chance, |peer| {
@@ -223,22 +237,36 @@ impl Discovery {
             }
         });
         for source in doubted {
-            send(Whom::One(source), self.announcement(Some(Ask::Directly)));
+            send(Whom::One(source), &self.announcement(Some(Ask::Directly)));
         }
         let peers = self.peers();
         let mut due = Vec::new();
         self.schedule.due(peers, now, chance, |one| due.push(one));
         for one in due {
             match one {
-                Outgoing::Announce { on, ask } => send(Whom::Everybody(on), self.announcement(ask)),
-                Outgoing::Answer(asker) => send(Whom::One(asker), self.announcement(None)),
+                Outgoing::Announce { on, ask } => {
+                    let announcement = self.announcement(ask);
+                    self.send_to_all(on, &announcement, &mut send);
+                }
+                Outgoing::Answer(asker) => send(Whom::One(asker), &self.announcement(None)),
             }
         }
     }
 
-    /// What says that it goes, to be sent twice to [`Whom::Everybody`].
-    pub fn goodbye(&mut self) -> Vec<u8> {
-        self.encode(None, Says::Bye)
+    /// Says that it goes; to be done twice, for one may be lost.
+    pub fn goodbye(&mut self, mut send: impl FnMut(Whom, &[u8])) {
+        let goodbye = self.encode(None, Says::Bye);
+        self.send_to_all(None, &goodbye, &mut send);
+    }
+
+    /// Sends to everybody, and to those who are heard by unicast alone.
+    fn send_to_all(&self, on: Option<InterfaceIndex>, bytes: &[u8], send: &mut impl FnMut(Whom, &[u8])) {
+        send(Whom::Everybody(on), bytes);
+        if on.is_none() {
+            for source in self.table.peers().flat_map(Peer::heard_by_unicast_alone) {
+                send(Whom::One(source), bytes);
+            }
+        }
     }
 
     /// Who is there.
@@ -246,9 +274,14 @@ impl Discovery {
         &self.table
     }
 
-    /// What is to be told of them.
-    pub fn news(&mut self) -> &mut News {
-        self.table.news()
+    /// Whether there is something to tell of them.
+    pub fn has_news(&self) -> bool {
+        self.table.has_news()
+    }
+
+    /// What is to be told next, see [`Table::tell`].
+    pub fn tell(&mut self) -> Option<(Told, Option<Described<'_>>)> {
+        self.table.tell()
     }
 
     /// What has been heard so far.
@@ -306,7 +339,7 @@ mod tests {
     fn hear(one: &mut Discovery, datagram: &[u8], now: Instant) {
         let from = Source { socket: ([10, 0, 0, 1], 5000).into(), interface: InterfaceIndex(2) };
         let message = one.decode(datagram);
-        one.heard(&message, Arrival { from, by_unicast: false, now, wall: 1000 }, 0.5);
+        one.heard(&message, Arrival { from, to: To::Group, from_here: false, now, wall: 1000 }, 0.5);
     }
 
     /// What is sent within so many milliseconds of `now`.
@@ -314,9 +347,16 @@ mod tests {
         let end = now + Duration::from_millis(ms);
         let mut sent = Vec::new();
         while let Some(at) = one.earliest().filter(|at| *at <= end) {
-            one.due(at, || 0.5, |whom, datagram| sent.push((whom, datagram)));
+            one.due(at, || 0.5, |whom, datagram| sent.push((whom, datagram.to_vec())));
         }
         sent
+    }
+
+    fn goodbye(one: &mut Discovery) -> Vec<u8> {
+        let mut sent = Vec::new();
+        one.goodbye(|whom, datagram| sent.push((whom, datagram.to_vec())));
+        assert_eq!((sent.len(), sent[0].0), (1, Whom::Everybody(None)));
+        sent.remove(0).1
     }
 
     #[test]
@@ -332,11 +372,11 @@ mod tests {
         }
         let peer = ada.table().get("bob").unwrap();
         assert_eq!((&*peer.data, peer.since), (r#"{"likes":"tea"}"#, 1000));
-        let goodbye = bob.goodbye();
+        let goodbye = goodbye(&mut bob);
         hear(&mut ada, &goodbye, now);
         assert!(ada.table().is_empty());
         // All of it came and went before anybody asked.
-        assert!(ada.news().is_empty());
+        assert!(!ada.has_news());
         assert_eq!(ada.counts(), Counts { announcements: 3, ..Counts::default() });
         assert_eq!(ada.warnings(), Warnings::default());
     }
@@ -369,13 +409,15 @@ mod tests {
         }
         assert!(own.len() > 3 && ada.table().is_empty() && !ada.warnings().id_conflict);
         let mut double = Discovery::new(Options { boot: 11, ..options("ada", "") });
-        let datagram = double.goodbye();
+        // Which may have been there before, and have gone.
+        let datagram = goodbye(&mut double);
         hear(&mut ada, &datagram, now);
+        assert!(!ada.warnings().id_conflict);
+        hear(&mut ada, &double.announcement(None), now);
         assert!(ada.table().is_empty() && ada.warnings().id_conflict);
         // One that has started in the same millisecond, and says more.
         let mut ada = Discovery::new(options("ada", ""));
-        let datagram = Discovery::new(options("ada", "")).goodbye();
-        hear(&mut ada, &datagram, now);
+        hear(&mut ada, &Discovery::new(options("ada", "")).announcement(None), now);
         assert!(ada.warnings().id_conflict);
     }
 

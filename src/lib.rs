@@ -2,7 +2,7 @@
 //!
 //! Data flows one way: [`net`] hears, [`listen`] decides for whom, [`engine`] keeps it until JavaScript
 //! comes for it through [`binding`]. The other way go commands, and [`cast`] sends.
-//! [`discover`] will be both at once; so far nothing uses it.
+//! [`discover`] is both at once, without a socket of its own; [`discovering`] gives it those of the others.
 
 // The models have an engine of their own.
 #![cfg_attr(all(test, loom), allow(dead_code))]
@@ -10,6 +10,7 @@
 pub mod binding;
 pub mod cast;
 pub mod discover;
+pub mod discovering;
 pub mod engine;
 pub mod error;
 pub mod listen;

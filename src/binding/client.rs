@@ -13,6 +13,7 @@ use napi::{Env, Error, Result, Status};
 use napi_derive::napi;
 use rustc_hash::FxHashMap;
 
+use super::discovery::{DiscoverOptions, DiscoveryStats, PeerNews};
 use super::options::{
     CastOptions, CasterStats, Fault, InterfaceReport, ListenOptions, ListenerStats, Notice, Opened, Source,
     parse_group,
@@ -129,6 +130,44 @@ impl Client {
         })
     }
 
+    /// Opens a discovery, which begins at once.
+    #[napi(catch_unwind)]
+    pub fn discover(&self, options: DiscoverOptions) -> Result<Either<Opened, Fault>> {
+        let options = options.begin()?;
+        let counters = Arc::clone(&options.counters);
+        Ok(match self.client.discover(options) {
+            Ok(opened) => {
+                self.casts.borrow_mut().insert(opened.id.0, counters);
+                Either::A(Opened { id: opened.id.0, port: opened.port })
+            }
+            Err(error) => Either::B(error.into()),
+        })
+    }
+
+    /// Changes what a discovery announces: the JSON of an object.
+    #[napi(catch_unwind)]
+    pub fn announce(&self, id: u32, data: String) {
+        self.client.announce(ObjectId(id), data.into());
+    }
+
+    /// Has a discovery ask everybody who is there again.
+    #[napi(catch_unwind)]
+    pub fn ask_everybody(&self, id: u32) {
+        self.client.ask_everybody(ObjectId(id));
+    }
+
+    /// Takes what is to be told of a discovery's peers, as a notice has said; if there is more, another notice comes.
+    #[napi(catch_unwind)]
+    pub fn take_peers(&self, id: u32) -> Vec<PeerNews> {
+        self.client.take_peers(ObjectId(id)).into_iter().map(Into::into).collect()
+    }
+
+    /// The counts of a discovery that is open.
+    #[napi(catch_unwind)]
+    pub fn discovery_stats(&self, id: u32) -> Option<DiscoveryStats> {
+        self.client.discovery_stats(ObjectId(id)).map(Into::into)
+    }
+
     /// Joins a group.
     #[napi(catch_unwind)]
     pub fn join(&self, id: u32, group: String) -> Result<()> {
@@ -187,7 +226,7 @@ impl Client {
         self.client.listener_stats(ObjectId(id)).map(Into::into)
     }
 
-    /// The counts of a cast that is open.
+    /// The counts of what a cast, or a discovery, that is open has sent.
     #[napi(catch_unwind)]
     pub fn caster_stats(&self, id: u32) -> Option<CasterStats> {
         self.casts.borrow().get(&id).map(|counters| (&**counters).into())

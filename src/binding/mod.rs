@@ -5,6 +5,7 @@
 //! a panic that reached Node would end the process.
 
 mod client;
+mod discovery;
 mod options;
 #[cfg(feature = "test-hooks")]
 pub mod test_hooks;
@@ -14,6 +15,7 @@ pub use client::Client;
 use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
+use crate::discover::announcement;
 use crate::error;
 use crate::net::{self, Destination, Interface, Selection};
 use napi::Result;
@@ -57,6 +59,19 @@ pub fn check_interfaces(patterns: Vec<String>) -> Option<String> {
 pub fn check_destination(to: String) -> Option<String> {
     // Any port will do.
     Destination::parse(&to, 1).err().map(str::to_owned)
+}
+
+/// Whether a text may be a discovery's id.
+#[napi(catch_unwind)]
+pub fn is_id(id: String) -> bool {
+    announcement::is_id(&id)
+}
+
+/// How long an announcement of this JSON can become, in bytes; `null` if it cannot be announced.
+#[napi(catch_unwind)]
+pub fn announcement_length(id: String, app: String, data: String) -> Option<u32> {
+    let length = announcement::longest(&app, &id, &data);
+    announcement::is_announceable(&data).then_some(u32::try_from(length).unwrap_or(u32::MAX))
 }
 
 /// The interfaces of this host, and what a listener with these patterns would make of them.

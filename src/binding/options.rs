@@ -67,7 +67,9 @@ pub struct Fault {
 pub struct Notice {
     /// 0 with 'interfaces': of every object.
     pub id: u32,
-    #[napi(ts_type = "'warning' | 'no-interface' | 'interfaces' | 'unresolved' | 'closed' | 'failed'")]
+    #[napi(
+        ts_type = "'warning' | 'no-interface' | 'interfaces' | 'unresolved' | 'peers' | 'id-conflict' | 'table-full' | 'closed' | 'failed'"
+    )]
     pub kind: &'static str,
     /// Of a warning.
     pub fault: Option<Fault>,
@@ -159,25 +161,46 @@ impl TryFrom<ListenOptions> for listen::ListenOptions {
     }
 }
 
+/// Where something is sent, as JavaScript says it.
+pub(super) struct Target<'a> {
+    pub(super) groups: &'a [String],
+    pub(super) port: u16,
+    pub(super) to: &'a [String],
+    pub(super) broadcast: bool,
+    pub(super) interfaces: Vec<String>,
+    pub(super) ttl: u8,
+    pub(super) loopback: bool,
+}
+
+/// Parses a target that lib/options.js has let through.
+pub(super) fn parse_target(target: Target<'_>) -> Result<cast::Target> {
+    let Target { groups, port, to, broadcast, interfaces, ttl, loopback } = target;
+    Ok(cast::Target {
+        groups: groups.iter().map(|group| parse_group(group)).collect::<Result<_>>()?,
+        port,
+        to: to.iter().map(|to| Destination::parse(to, port).map_err(invalid)).collect::<Result<_>>()?,
+        broadcast,
+        selection: parse_interfaces(interfaces)?,
+        ttl,
+        loopback,
+    })
+}
+
 impl CastOptions {
     /// The engine's options, with the payload copied.
     pub(super) fn with_payload(self, payload: &BufferSlice<'_>) -> Result<cast::CastOptions> {
         Ok(cast::CastOptions {
             payload: payload.as_ref().into(),
             interval: Duration::from_millis(u64::from(self.interval)),
-            target: Arc::new(cast::Target {
-                groups: self.groups.iter().map(|group| parse_group(group)).collect::<Result<_>>()?,
+            target: Arc::new(parse_target(Target {
+                groups: &self.groups,
                 port: self.port,
-                to: self
-                    .to
-                    .iter()
-                    .map(|to| Destination::parse(to, self.port).map_err(invalid))
-                    .collect::<Result<_>>()?,
+                to: &self.to,
                 broadcast: self.broadcast,
-                selection: parse_interfaces(self.interfaces)?,
+                interfaces: self.interfaces,
                 ttl: self.ttl,
                 loopback: self.loopback,
-            }),
+            })?),
             counters: Arc::new(CastCounters::default()),
         })
     }
@@ -234,6 +257,9 @@ impl From<engine::Notice> for Notice {
                 ..of(id, "unresolved")
             },
             engine::Notice::Interfaces(id) => of(id.unwrap_or(engine::ObjectId(0)), "interfaces"),
+            engine::Notice::Peers(id) => of(id, "peers"),
+            engine::Notice::IdConflict(id) => of(id, "id-conflict"),
+            engine::Notice::TableFull(id) => of(id, "table-full"),
             engine::Notice::Closed(id) => of(id, "closed"),
             engine::Notice::EngineFailed(id, reason) => {
                 Self { reason: Some(reason.to_string()), ..of(id, "failed") }
@@ -246,13 +272,8 @@ impl Source {
     /// Describes a source; `interface` is the name of its interface.
     pub(super) fn describe(source: &mailbox::Source, interface: &str) -> Self {
         let ip = source.address.ip();
-        // RFC 4007 11: such an address means nothing without its interface.
-        let address = match ip {
-            IpAddr::V6(v6) if v6.is_unicast_link_local() => format!("{ip}%{interface}"),
-            _ => ip.to_string(),
-        };
         Self {
-            address,
+            address: address_text(ip, interface),
             family: family_name(ip),
             port: source.address.port(),
             interface: interface.to_owned(),
@@ -338,12 +359,21 @@ impl From<&CastCounters> for CasterStats {
     }
 }
 
+/// An address as it is written; `interface` is where it came in.
+pub(super) fn address_text(ip: IpAddr, interface: &str) -> String {
+    match ip {
+        // RFC 4007 11: such an address means nothing without its interface.
+        IpAddr::V6(v6) if v6.is_unicast_link_local() => format!("{ip}%{interface}"),
+        _ => ip.to_string(),
+    }
+}
+
 /// A count as JavaScript takes it.
-fn count(count: u64) -> i64 {
+pub(super) fn count(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-fn family_name(ip: IpAddr) -> &'static str {
+pub(super) fn family_name(ip: IpAddr) -> &'static str {
     if ip.is_ipv4() { "IPv4" } else { "IPv6" }
 }
 

@@ -109,6 +109,14 @@ impl Names {
         }
     }
 
+    /// A name is to be looked up again at once: it may lead elsewhere by now.
+    pub(super) fn again(&self, id: NameId, now: Instant, timers: &mut Timers<Deadline>) {
+        // One without a deadline is being looked up.
+        if timers.is_set(Deadline::Resolve(id)) {
+            timers.set(Deadline::Resolve(id), now);
+        }
+    }
+
     /// An answer has come. The addresses that were known stay while there are no others.
     pub(super) fn resolved(
         &mut self,

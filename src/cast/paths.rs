@@ -53,6 +53,8 @@ pub(super) struct Paths {
     pub(super) alone_since: Option<Instant>,
     pub(super) ways: Box<[Way]>,
     pub(super) routes: Box<[Route]>,
+    /// Somebody wants to hear what is answered.
+    pub(super) is_heard: bool,
 }
 
 /// All that are in use.
@@ -74,7 +76,8 @@ impl AllPaths {
         let routes = target.to.iter().map(|one| Route::new(one.clone(), names)).collect();
         self.ids.insert(Arc::clone(&target), id);
         let casts = FxHashSet::default();
-        self.paths.insert(id, Paths { target, casts, alone_since: None, ways: Box::default(), routes });
+        let ways = Box::default();
+        self.paths.insert(id, Paths { target, casts, alone_since: None, ways, routes, is_heard: false });
         (id, true)
     }
 
@@ -150,6 +153,11 @@ impl Paths {
             && self.go_by_interfaces(Family::V4)
             && selection.sending(interfaces, Family::V4).iter().flatten().any(|chosen| chosen.loopback);
         self.alone_since = alone.then(|| self.alone_since.unwrap_or(now));
+    }
+
+    /// All sockets that they lead out by.
+    pub(super) fn sockets(&self) -> impl Iterator<Item = SendOptions> {
+        self.ways.iter().map(|way| way.socket).chain(self.routed())
     }
 
     /// The sockets that they lead out by where the routing table says, each once for each route.

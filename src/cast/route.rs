@@ -48,6 +48,15 @@ impl Route {
         }
     }
 
+    /// Whether it leads to this address at present.
+    pub(super) fn leads_to(&self, ip: IpAddr, names: &Names) -> bool {
+        match &self.host {
+            RouteHost::Address(host) => *host == ip,
+            RouteHost::Linked(host, _) => IpAddr::V6(*host) == ip,
+            RouteHost::Name(name) => names.addresses(*name).iter().any(|address| address.ip() == ip),
+        }
+    }
+
     /// Sends to every address of the host. It is an error only if none could be sent to: a host with two
     /// families is reached by either. Leaves out what is in `sent_to`, and adds to it.
     pub(super) fn send(

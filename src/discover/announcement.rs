@@ -189,6 +189,20 @@ pub fn is_announceable(data: &str) -> bool {
     matches!(Codec::new("").decode(data.as_bytes()), Ok(Message::Plain(_)))
 }
 
+/// How long an announcement of this can become, in bytes.
+pub fn longest(app: &str, id: &str, data: &str) -> usize {
+    let announcement = Announcement {
+        id: id.into(),
+        boot: u64::MAX,
+        seq: u64::MAX,
+        every: INTERVALS.1,
+        known: u64::MAX,
+        ask: Some(Ask::Group),
+        says: Says::Data(data.into()),
+    };
+    Codec::new(app).encode(&announcement).len()
+}
+
 fn quoted(text: &str) -> String {
     Value::from(text).to_string()
 }

@@ -65,6 +65,8 @@ pub struct Address {
     pub socket: SocketAddr,
     /// Where that came in.
     pub interface: InterfaceIndex,
+    /// Where that was sent; if to more than one, the first of [`To`].
+    to: To,
     heard: Instant,
 }
 
@@ -75,10 +77,11 @@ impl Peer {
         data: Arc<str>,
         kind: Kind,
         from: Source,
+        to: To,
         now: Instant,
         since: u64,
     ) -> Self {
-        let addresses = vec![Address { socket: from.socket, interface: from.interface, heard: now }];
+        let addresses = vec![Address { socket: from.socket, interface: from.interface, to, heard: now }];
         Self { id, data, kind, since, addresses, main: 0, heard: now }
     }
 
@@ -92,6 +95,14 @@ impl Peer {
     /// Where datagrams to one of its addresses go.
     pub(super) fn source_of(&Address { socket, interface, .. }: &Address) -> Source {
         Source { socket, interface }
+    }
+
+    /// Where to send what is for everybody to one who does not hear the group, and has us for a seed: it is heard by unicast
+    /// alone, and not only as it answers.
+    pub(super) fn heard_by_unicast_alone(&self) -> impl Iterator<Item = Source> {
+        let hears_group = self.is_plain() || self.addresses.iter().any(|address| address.to == To::Group);
+        let seeded = self.addresses.iter().filter(move |address| !hears_group && address.to == To::Port);
+        seeded.map(Self::source_of)
     }
 
     /// Whether it takes no part.
@@ -138,18 +149,19 @@ impl Peer {
     }
 
     /// It was heard from here. Says whether that is new.
-    pub(super) fn is_at(&mut self, from: Source, now: Instant) -> bool {
+    pub(super) fn is_at(&mut self, from: Source, to: To, now: Instant) -> bool {
         let Source { socket, interface } = from;
         let known = |address: &&mut Address| address.socket == socket && address.interface == interface;
         if let Some(address) = self.addresses.iter_mut().find(known) {
             address.heard = now;
+            address.to = address.to.min(to);
             return false;
         }
         if self.addresses.len() == ADDRESSES {
             let oldest = (0..ADDRESSES).filter(|i| *i != self.main).min_by_key(|i| self.addresses[*i].heard);
             self.remove(oldest.unwrap_or_default());
         }
-        self.addresses.push(Address { socket, interface, heard: now });
+        self.addresses.push(Address { socket, interface, to, heard: now });
         true
     }
 
@@ -186,6 +198,17 @@ impl Peer {
             self.main = newest.map_or(0, |(i, _)| i);
         }
     }
+}
+
+/// Where a datagram was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum To {
+    /// To a group, or to everybody on a network.
+    Group,
+    /// To this host, and the port of the groups: by somebody who has it for a seed.
+    Port,
+    /// To a socket that we send from: an answer.
+    Sender,
 }
 
 /// Where a datagram came from.

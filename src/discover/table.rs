@@ -9,8 +9,8 @@ use rustc_hash::FxHashMap;
 
 use super::announcement::{Announcement, PLAIN, Says};
 use super::gone::Gone;
-use super::news::{News, Reason};
-use super::peer::{Kind, Peer, Source};
+use super::news::{News, Reason, Told};
+use super::peer::{Kind, Peer, Source, To};
 use crate::engine::timers::Timers;
 
 /// For so long after the newest announcement an older one is a copy that was long on its way.
@@ -70,6 +70,17 @@ struct Entry {
     first_source: IpAddr,
     /// When it is to be asked whether it is still there, since it became doubtful.
     asks: Option<VecDeque<Instant>>,
+    /// What it announced when it was last told of.
+    told: Option<Arc<str>>,
+}
+
+/// A peer as it is to be told of.
+#[derive(Clone, Copy, Debug)]
+pub struct Described<'a> {
+    /// The peer as it is.
+    pub peer: &'a Peer,
+    /// Whether what it announces is other than what was told before.
+    pub announces_new: bool,
 }
 
 impl Table {
@@ -119,19 +130,38 @@ impl Table {
         self.shares.contains_key(&address)
     }
 
-    /// What is to be told of them.
-    pub fn news(&mut self) -> &mut News {
-        &mut self.news
+    /// Whether there is something to tell of them.
+    pub fn has_news(&self) -> bool {
+        !self.news.is_empty()
+    }
+
+    /// What is to be told next, with the peer as it is, if there is one.
+    pub fn tell(&mut self) -> Option<(Told, Option<Described<'_>>)> {
+        let told = self.news.take()?;
+        let key = told.is.and_then(|_| self.keys.get(&told.id));
+        let described = key.and_then(|key| self.peers.get_mut(key)).map(|Entry { peer, told, .. }| {
+            let announces_new = told.as_ref() != Some(&peer.data);
+            *told = Some(Arc::clone(&peer.data));
+            Described { peer, announces_new }
+        });
+        Some((told, described))
     }
 
     /// Somebody who takes part was heard; `wall` is the time in milliseconds since 1970.
-    pub fn hear(&mut self, announcement: &Announcement, from: Source, now: Instant, wall: u64) -> Heard {
+    pub fn hear(
+        &mut self,
+        announcement: &Announcement,
+        from: Source,
+        to: To,
+        now: Instant,
+        wall: u64,
+    ) -> Heard {
         let Announcement { id, boot, seq, every, says, .. } = announcement;
         let Some(key) = self.keys.get(&**id).copied() else {
             return match says {
                 Says::Data(data) if !self.gone.contains(id, *boot, now) => {
                     let kind = Kind::Member { boot: *boot, seq: *seq, every: *every };
-                    self.add(id, data, kind, from, now, wall)
+                    self.add(id, data, kind, (from, to), now, wall)
                 }
                 _ => Heard::Ignored,
             };
@@ -157,7 +187,7 @@ impl Table {
                 } else if silence > LATE {
                     return Heard::Ignored;
                 }
-                self.renew_address(key, from, now);
+                self.renew_address(key, from, to, now);
                 Heard::Known
             }
             Says::Data(data) => {
@@ -167,7 +197,7 @@ impl Table {
                 }
                 self.remove(key, Reason::Restart);
                 let kind = Kind::Member { boot: *boot, seq: *seq, every: *every };
-                self.add(id, data, kind, from, now, wall)
+                self.add(id, data, kind, (from, to), now, wall)
             }
         }
     }
@@ -176,7 +206,8 @@ impl Table {
     pub fn hear_plain(&mut self, data: &str, from: Source, now: Instant, wall: u64) -> Heard {
         let id = format!("{PLAIN}{}", from.socket);
         let Some(key) = self.keys.get(&*id).copied() else {
-            return self.add(&id, data, Kind::Plain { gaps: [Duration::ZERO; 4] }, from, now, wall);
+            let kind = Kind::Plain { gaps: [Duration::ZERO; 4] };
+            return self.add(&id, data, kind, (from, To::Group), now, wall);
         };
         let Some(Entry { peer, .. }) = self.peers.get(&key) else { return Heard::Ignored };
         let is_copy = *peer.data == *data && now.saturating_duration_since(peer.heard()) <= COPIES;
@@ -233,7 +264,15 @@ impl Table {
         }
     }
 
-    fn add(&mut self, id: &str, data: &str, kind: Kind, from: Source, now: Instant, wall: u64) -> Heard {
+    fn add(
+        &mut self,
+        id: &str,
+        data: &str,
+        kind: Kind,
+        (from, to): (Source, To),
+        now: Instant,
+        wall: u64,
+    ) -> Heard {
         let first_source = from.socket.ip();
         let share = self.shares.get(&first_source).copied().unwrap_or_default();
         if self.len() >= self.max_peers || share >= (self.max_peers / SHARE).max(1) {
@@ -243,12 +282,12 @@ impl Table {
         let id: Arc<str> = id.into();
         let key = Key(self.next);
         self.next += 1;
-        let peer = Peer::new(Arc::clone(&id), data.into(), kind, from, now, wall);
+        let peer = Peer::new(Arc::clone(&id), data.into(), kind, from, to, now, wall);
         self.timers.set(key, now + peer.doubtful().unwrap_or(peer.lifetime()));
         self.news.up(&id);
         self.keys.insert(id, key);
         self.members += usize::from(!peer.is_plain());
-        self.peers.insert(key, Entry { peer, first_source, asks: None });
+        self.peers.insert(key, Entry { peer, first_source, asks: None, told: None });
         Heard::New
     }
 
@@ -269,9 +308,9 @@ impl Table {
         }
     }
 
-    fn renew_address(&mut self, key: Key, from: Source, now: Instant) {
+    fn renew_address(&mut self, key: Key, from: Source, to: To, now: Instant) {
         let Some(Entry { peer, .. }) = self.peers.get_mut(&key) else { return };
-        if peer.is_at(from, now) {
+        if peer.is_at(from, to, now) {
             self.news.changed(&peer.id);
         }
     }
@@ -294,7 +333,7 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::super::announcement::Ask;
-    use super::super::news::{Is, Told};
+    use super::super::news::Is;
     use super::*;
     use crate::net::InterfaceIndex;
 
@@ -329,14 +368,12 @@ mod tests {
         }
 
         fn hear(&mut self, announcement: &Announcement, from: Source) -> Heard {
-            self.table.hear(announcement, from, self.now, 1000)
+            self.table.hear(announcement, from, To::Group, self.now, 1000)
         }
 
         fn told(&mut self) -> Vec<(String, Option<Reason>, Option<Is>)> {
-            let news = self.table.news();
-            std::iter::from_fn(|| news.take())
-                .map(|Told { id, down, is }| (id.to_string(), down, is))
-                .collect()
+            let tell = || self.table.tell().map(|(Told { id, down, is }, _)| (id.to_string(), down, is));
+            std::iter::from_fn(tell).collect()
         }
 
         fn addresses(&self, id: &str) -> Vec<String> {

@@ -10,8 +10,12 @@ pub fn any() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
+/// Any number from 0 to 1.
+pub fn part() -> f64 {
+    (any() >> 32) as f64 / f64::from(u32::MAX)
+}
+
 /// Some time within a range.
 pub fn between(Range { start, end }: Range<Duration>) -> Duration {
-    let fraction = (any() >> 32) as f64 / f64::from(u32::MAX);
-    start + end.saturating_sub(start).mul_f64(fraction)
+    start + end.saturating_sub(start).mul_f64(part())
 }

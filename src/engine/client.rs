@@ -12,6 +12,7 @@ use once_cell::unsync::OnceCell;
 
 #[cfg(all(test, loom))]
 use super::models::Engine;
+use super::peers::{DiscoveryStats, PeerNews};
 use super::run::Command;
 #[cfg(not(all(test, loom)))]
 use super::run::Engine;
@@ -20,6 +21,7 @@ use super::sync::thread::{self, JoinHandle};
 use super::sync::{Mutex, MutexGuard, process_wide};
 use super::{Doorbell, ListenerStats, Notice, ObjectId, Taken};
 use crate::cast::{CastOptions, LookUp, Target};
+use crate::discovering::DiscoverOptions;
 use crate::error::Fault;
 use crate::listen::ListenOptions;
 use crate::net::{Poll, resolve};
@@ -79,11 +81,20 @@ impl Client {
     pub fn listen(&self, options: ListenOptions) -> Result<Opened, OpenError> {
         let id = new_id();
         self.doorbell.add_listener(id, options.high_water_mark);
-        let (reply, answer) = mpsc::channel();
         let client = Arc::clone(&self.doorbell);
         let options = Box::new(options);
+        self.open_and_wait(id, |reply| Command::Listen { id, client, options, reply })
+    }
+
+    /// Hands a command that opens `id` to a running engine, and waits for the reply.
+    fn open_and_wait(
+        &self,
+        id: ObjectId,
+        command: impl FnOnce(Sender<Result<Opened, Fault>>) -> Command,
+    ) -> Result<Opened, OpenError> {
+        let (reply, answer) = mpsc::channel();
         let opened = self
-            .open(id, Command::Listen { id, client, options, reply })
+            .open(id, command(reply))
             .map_err(OpenError::from)
             .and_then(|()| answer.recv().map_err(|_| OpenError::EngineFailed)?.map_err(OpenError::from));
         if opened.is_err() {
@@ -114,6 +125,42 @@ impl Client {
                 Err(fault.into())
             }
         }
+    }
+
+    /// Opens a discovery and waits until its port is bound; it begins at once.
+    ///
+    /// # Errors
+    /// As [`Client::listen`].
+    pub fn discover(&self, options: DiscoverOptions) -> Result<Opened, OpenError> {
+        let id = new_id();
+        self.doorbell.add_discovery(id);
+        let client = Arc::clone(&self.doorbell);
+        let options = Box::new(options);
+        self.open_and_wait(id, |reply| Command::Discover { id, client, options, reply })
+    }
+
+    /// Changes what a discovery announces.
+    pub fn announce(&self, id: ObjectId, data: Box<str>) {
+        self.tell(Command::Announce { id, data });
+    }
+
+    /// Has a discovery ask everybody who is there again.
+    pub fn ask_everybody(&self, id: ObjectId) {
+        self.tell(Command::Ask { id });
+    }
+
+    /// Takes what is to be told of a discovery's peers; if there is more, that is told of as it was of this.
+    pub fn take_peers(&self, id: ObjectId) -> Vec<PeerNews> {
+        let (news, more) = self.doorbell.take_peers(id);
+        if more {
+            self.tell(Command::Tell { id });
+        }
+        news
+    }
+
+    /// The counts of a discovery that is open.
+    pub fn discovery_stats(&self, id: ObjectId) -> Option<DiscoveryStats> {
+        self.doorbell.discovery_stats(id)
     }
 
     /// Joins a group, on the listener's interfaces, and waits until it has: what is sent there from now on is
@@ -166,7 +213,10 @@ impl Client {
                 Notice::Warning(..)
                 | Notice::NoInterface(..)
                 | Notice::Interfaces(_)
-                | Notice::Unresolved(..) => {}
+                | Notice::Unresolved(..)
+                | Notice::Peers(_)
+                | Notice::IdConflict(_)
+                | Notice::TableFull(_) => {}
             }
         }
         notices

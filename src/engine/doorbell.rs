@@ -10,6 +10,7 @@ use std::sync::{Arc, PoisonError};
 use rustc_hash::FxHashMap;
 
 use super::mailbox::{Batch, Mailbox, Source};
+use super::peers::{DiscoveryStats, PeerNews, Peers};
 use super::sync::{Mutex, MutexGuard};
 use super::{ListenerStats, ObjectId};
 use crate::error::Fault;
@@ -30,6 +31,12 @@ pub enum Notice {
     Interfaces(Option<ObjectId>),
     /// A name that the object sends to does not resolve, for this reason.
     Unresolved(ObjectId, Arc<str>, Arc<str>),
+    /// There is something to tell of a discovery's peers: see [`Doorbell::take_peers`].
+    Peers(ObjectId),
+    /// Another program announces itself with the discovery's id.
+    IdConflict(ObjectId),
+    /// The discovery's table is full.
+    TableFull(ObjectId),
     /// The object is closed and its sockets are free.
     Closed(ObjectId),
     /// The engine failed, for this reason, and the object with it.
@@ -58,8 +65,7 @@ pub struct Doorbell {
 
 #[derive(Default)]
 struct Waiting {
-    /// Of those that hear nothing there may be tens of thousands: they take little room.
-    objects: FxHashMap<ObjectId, Option<Box<Inbox>>>,
+    objects: FxHashMap<ObjectId, Part>,
     /// Listeners with something in their mailbox, each once, served in turn.
     ready: VecDeque<ObjectId>,
     notices: Vec<Notice>,
@@ -79,6 +85,29 @@ enum Changed {
     Nobodys,
     Of(HashSet<ObjectId>),
     Everybodys,
+}
+
+/// An object's part. Of those that hear nothing there may be tens of thousands: they take little room.
+enum Part {
+    Silent,
+    Messages(Box<Inbox>),
+    Peers(Box<Peers>),
+}
+
+impl Part {
+    fn inbox(&mut self) -> Option<&mut Inbox> {
+        match self {
+            Self::Messages(inbox) => Some(inbox),
+            Self::Silent | Self::Peers(_) => None,
+        }
+    }
+
+    fn peers(&mut self) -> Option<&mut Peers> {
+        match self {
+            Self::Peers(peers) => Some(peers),
+            Self::Silent | Self::Messages(_) => None,
+        }
+    }
 }
 
 /// A listener's part.
@@ -124,12 +153,17 @@ impl Doorbell {
             ready: false,
             paused: false,
         };
-        self.lock().objects.insert(id, Some(Box::new(inbox)));
+        self.lock().objects.insert(id, Part::Messages(Box::new(inbox)));
     }
 
     /// Makes an object known that hears nothing.
     pub(super) fn add_silent(&self, id: ObjectId) {
-        self.lock().objects.insert(id, None);
+        self.lock().objects.insert(id, Part::Silent);
+    }
+
+    /// Makes a discovery known.
+    pub(super) fn add_discovery(&self, id: ObjectId) {
+        self.lock().objects.insert(id, Part::Peers(Box::default()));
     }
 
     /// Forgets an object and what waits for it; says whether it was known.
@@ -170,7 +204,7 @@ impl Doorbell {
     pub(crate) fn deliver<'a>(&self, id: ObjectId, messages: impl Iterator<Item = (Source, &'a [u8])>) {
         let mut waiting = self.lock();
         let Waiting { objects, ready, .. } = &mut *waiting;
-        let Some(Some(inbox)) = objects.get_mut(&id) else { return };
+        let Some(inbox) = objects.get_mut(&id).and_then(Part::inbox) else { return };
         for (source, payload) in messages {
             inbox.stats.received += 1;
             inbox.stats.bytes += payload.len() as u64;
@@ -186,7 +220,7 @@ impl Doorbell {
     pub fn pause(&self, id: ObjectId) {
         let mut waiting = self.lock();
         let Waiting { objects, ready, .. } = &mut *waiting;
-        if let Some(Some(inbox)) = objects.get_mut(&id) {
+        if let Some(inbox) = objects.get_mut(&id).and_then(Part::inbox) {
             inbox.paused = true;
             if std::mem::take(&mut inbox.ready) {
                 ready.retain(|other| *other != id);
@@ -198,7 +232,7 @@ impl Doorbell {
     pub fn resume(&self, id: ObjectId) {
         let mut waiting = self.lock();
         let Waiting { objects, ready, .. } = &mut *waiting;
-        let Some(Some(inbox)) = objects.get_mut(&id) else { return };
+        let Some(inbox) = objects.get_mut(&id).and_then(Part::inbox) else { return };
         inbox.paused = false;
         if inbox.get_ready() {
             ready.push_back(id);
@@ -242,17 +276,50 @@ impl Doorbell {
             .retain(|notice| !matches!(notice, Notice::EngineFailed(failed, _) if *failed == id));
     }
 
-    /// Writes down what the kernel says of a listener's socket.
+    /// Puts a batch of what is to be told of a discovery's peers there, unless one waits; `batch` makes it, and says whether
+    /// there is more.
+    pub(crate) fn tell_of_peers(&self, id: ObjectId, batch: impl FnOnce() -> (Vec<PeerNews>, bool)) {
+        let mut waiting = self.lock();
+        let Some(peers) = waiting.objects.get_mut(&id).and_then(Part::peers) else { return };
+        if peers.offer(batch) {
+            waiting.notices.push(Notice::Peers(id));
+            self.ring(&mut waiting);
+        }
+    }
+
+    /// Takes what waits to be told of a discovery's peers, and says whether there is more to ask the engine for.
+    pub(super) fn take_peers(&self, id: ObjectId) -> (Vec<PeerNews>, bool) {
+        self.lock().objects.get_mut(&id).and_then(Part::peers).map(Peers::take).unwrap_or_default()
+    }
+
+    /// Writes down what the kernel says of the socket of a listener, or a discovery.
     pub(crate) fn set_socket_stats(&self, id: ObjectId, lost: u64, receive_buffer: u64) {
-        if let Some(Some(inbox)) = self.lock().objects.get_mut(&id) {
-            inbox.stats.lost = lost;
-            inbox.stats.receive_buffer = receive_buffer;
+        match self.lock().objects.get_mut(&id) {
+            Some(Part::Messages(inbox)) => {
+                (inbox.stats.lost, inbox.stats.receive_buffer) = (lost, receive_buffer);
+            }
+            Some(Part::Peers(peers)) => {
+                (peers.stats.lost, peers.stats.receive_buffer) = (lost, receive_buffer);
+            }
+            Some(Part::Silent) | None => {}
+        }
+    }
+
+    /// Has the counts of a discovery be changed.
+    pub(crate) fn count(&self, id: ObjectId, change: impl FnOnce(&mut DiscoveryStats)) {
+        if let Some(peers) = self.lock().objects.get_mut(&id).and_then(Part::peers) {
+            change(&mut peers.stats);
         }
     }
 
     /// The counts of a listener.
     pub(super) fn listener_stats(&self, id: ObjectId) -> Option<ListenerStats> {
-        self.lock().objects.get(&id).and_then(Option::as_ref).map(|inbox| inbox.stats)
+        self.lock().objects.get_mut(&id).and_then(Part::inbox).map(|inbox| inbox.stats)
+    }
+
+    /// The counts of a discovery.
+    pub(super) fn discovery_stats(&self, id: ObjectId) -> Option<DiscoveryStats> {
+        self.lock().objects.get_mut(&id).and_then(Part::peers).map(|peers| peers.stats)
     }
 
     /// Takes one batch of the listener whose turn it is.
@@ -262,7 +329,7 @@ impl Doorbell {
         let mut messages = None;
         while let Some(id) = waiting.ready.pop_front() {
             // One that was closed meanwhile is passed over.
-            if let Some(Some(inbox)) = waiting.objects.get_mut(&id) {
+            if let Some(inbox) = waiting.objects.get_mut(&id).and_then(Part::inbox) {
                 messages = Some((id, inbox.mailbox.take(), inbox.mailbox.take_dropped()));
                 inbox.ready = false;
                 if inbox.get_ready() {
@@ -279,7 +346,7 @@ impl Doorbell {
 
     /// Gives a batch back for its memory.
     pub fn recycle(&self, id: ObjectId, batch: Batch) {
-        if let Some(Some(inbox)) = self.lock().objects.get_mut(&id) {
+        if let Some(inbox) = self.lock().objects.get_mut(&id).and_then(Part::inbox) {
             inbox.mailbox.recycle(batch);
         }
     }

@@ -9,7 +9,7 @@
 //! - [`run`]: the loop, the commands it takes
 //! - `network`: what is known of the interfaces
 //! - [`timers`], [`backoff`], [`chance`]: deadlines, and when to try again
-//! - [`mailbox`], [`doorbell`]: what waits for JavaScript, and how it is called
+//! - [`mailbox`], [`peers`], [`doorbell`]: what waits for JavaScript, and how it is called
 //! - `sync`, `models`: locks and threads, and the test that runs what uses them in every order
 
 pub mod backoff;
@@ -20,6 +20,7 @@ pub mod mailbox;
 #[cfg(all(test, loom))]
 mod models;
 mod network;
+pub mod peers;
 mod run;
 mod sync;
 pub mod timers;

@@ -28,6 +28,8 @@ pub(super) struct Network {
     unlisted: Option<Fault>,
     changes: Changes,
     suspended: Duration,
+    /// The host has slept, and nobody has asked since.
+    slept: bool,
 }
 
 /// How a list differs from the one before.
@@ -67,6 +69,7 @@ impl Network {
             unlisted: None,
             changes: Changes::default(),
             suspended: net::suspended(),
+            slept: false,
         }
     }
 
@@ -101,10 +104,16 @@ impl Network {
         let suspended = net::suspended();
         if suspended.saturating_sub(self.suspended) > SLEPT {
             self.changes.missed = true;
+            self.slept = true;
         }
         self.suspended = suspended;
         let believable = self.listed.is_some_and(|at| now.duration_since(at) < believed);
         !believable || self.changes.any || self.changes.missed
+    }
+
+    /// Whether the host has slept since this was last asked, as far as [`Network::is_outdated`] has seen.
+    pub(super) fn has_slept(&mut self) -> bool {
+        std::mem::take(&mut self.slept)
     }
 
     /// Lists the interfaces, and says how they have changed; or nothing if they cannot be listed: then all stays as

@@ -1,5 +1,6 @@
 //! The engine's thread: takes commands, reads sockets, meets deadlines, sleeps.
 
+use std::collections::HashSet;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -10,11 +11,12 @@ use super::network::{MONITOR, Network, Update};
 use super::sync::mpsc::{Receiver, Sender};
 use super::timers::Timers;
 use super::{Doorbell, Notice, ObjectId, Opened, chance};
-use crate::cast::{CastOptions, Casting, LookUp, NameId, PathsId, Resolved};
+use crate::cast::{CastOptions, Casting, LookUp, NameId, PathsId, Resolved, SenderId};
+use crate::discovering::{DiscoverOptions, Discovering};
 use crate::error::Fault;
 use crate::listen::{ListenOptions, Listening, SocketId};
 use crate::net::{Poll, Selection, SendOptions};
-use crate::report::InterfaceReport;
+use crate::report::{InterfaceReport, Usage};
 
 /// What the engine can be asked.
 pub(super) enum Command {
@@ -45,6 +47,24 @@ pub(super) enum Command {
         interval: Option<Duration>,
     },
     Send {
+        id: ObjectId,
+    },
+    Discover {
+        id: ObjectId,
+        client: Arc<Doorbell>,
+        options: Box<DiscoverOptions>,
+        reply: Sender<Result<Opened, Fault>>,
+    },
+    Announce {
+        id: ObjectId,
+        data: Box<str>,
+    },
+    /// Asks everybody who is there again.
+    Ask {
+        id: ObjectId,
+    },
+    /// JavaScript has taken what it was told of the peers, and there is more.
+    Tell {
         id: ObjectId,
     },
     /// What the object does with each interface; the reply is `None` for one that is not open.
@@ -85,6 +105,10 @@ pub(crate) enum Deadline {
     Alone(PathsId),
     /// What an object could not open or join is to be tried again.
     Retry(ObjectId),
+    /// A discovery has something to do.
+    Discover(ObjectId),
+    /// A discovery has said goodbye, and says so once more.
+    Leave(ObjectId),
     /// What sends of a cast have failed is to be told.
     Tell(ObjectId),
     /// The interfaces are to be listed again.
@@ -99,6 +123,10 @@ const TURN: usize = 64;
 /// How long after the first news of a change the interfaces are listed: changes come in crowds.
 const SETTLE: Duration = Duration::from_millis(30);
 
+/// Later than this, what is due was not missed for want of time between two turns: this host has slept, or the engine has
+/// stood still.
+const LATE: Duration = Duration::from_secs(1);
+
 /// The engine's state: everything there is.
 pub(super) struct Engine {
     poll: Arc<Poll>,
@@ -106,6 +134,9 @@ pub(super) struct Engine {
     timers: Timers<Deadline>,
     listening: Listening,
     casting: Casting,
+    discovering: Discovering,
+    /// Who waits for its discoveries to have said goodbye.
+    leaving: Vec<(Arc<Doorbell>, Sender<()>)>,
     network: Network,
     /// For a list of the interfaces that cannot be had.
     retries: Backoff,
@@ -118,7 +149,9 @@ impl Engine {
     pub(super) fn new(poll: Arc<Poll>, commands: Receiver<Command>, look_up: LookUp) -> Self {
         Self {
             listening: Listening::new(Arc::clone(&poll)),
-            casting: Casting::new(look_up),
+            casting: Casting::new(look_up, Arc::clone(&poll)),
+            discovering: Discovering::default(),
+            leaving: Vec::new(),
             timers: Timers::default(),
             network: Network::new(&poll),
             retries: Backoff::default(),
@@ -143,6 +176,7 @@ impl Engine {
                 commands += 1;
             }
             self.meet_deadlines();
+            self.discovering.settle(&self.casting, Instant::now(), &mut self.timers);
             let timeout = match self.timers.earliest() {
                 _ if commands == TURN => Some(Duration::ZERO),
                 next => next.map(|at| at.saturating_duration_since(Instant::now())),
@@ -150,14 +184,26 @@ impl Engine {
             self.poll.wait(&mut ready, timeout)?;
             let now = Instant::now();
             for &key in &ready {
-                match key {
-                    MONITOR => self.network.read_monitor(),
-                    _ => self.listening.readable(key, now, self.casting.own(), &mut self.timers),
-                }
+                self.readable(key, now);
             }
             if self.network.is_outdated(now) {
                 self.timers.set_if_none(Deadline::List, now + SETTLE);
             }
+            if self.network.has_slept() {
+                self.discovering.awake(now);
+            }
+        }
+    }
+
+    /// The poller says that a source has something to read.
+    fn readable(&mut self, key: usize, now: Instant) {
+        let Self { listening, casting, discovering, timers, .. } = self;
+        if key == MONITOR {
+            self.network.read_monitor();
+        } else if let Some(socket) = SenderId::of(key) {
+            discovering.read_answers(socket, casting, now);
+        } else {
+            listening.readable(key, now, casting, discovering, timers);
         }
     }
 
@@ -186,6 +232,12 @@ impl Engine {
                 let interfaces = self.network.interfaces();
                 self.casting.open(id, client, options, interfaces, now, &mut self.timers);
             }
+            Command::Discover { id, client, options, reply } => {
+                let _ = reply.send(self.discover(id, client, *options, now));
+            }
+            Command::Announce { id, data } => self.discovering.announce(id, data, now),
+            Command::Ask { id } => self.discovering.refresh(id, now),
+            Command::Tell { id } => self.discovering.tell(id),
             Command::Update { id, payload, interval } => {
                 self.casting.update(id, payload, interval, now, &mut self.timers);
             }
@@ -193,13 +245,19 @@ impl Engine {
             Command::Report { id, reply } => {
                 self.look(now);
                 let interfaces = self.network.interfaces();
-                let listener = self.listening.report(id, interfaces);
+                let heard = self.listening.report(id, interfaces);
+                let sent = self.casting.report(id, interfaces, now);
                 // The caller waits for this.
-                let _ = reply.send(listener.or_else(|| self.casting.report(id, interfaces, now)));
+                let _ = reply.send(match (heard, sent) {
+                    (Some(heard), Some(sent)) => Some(both(heard, sent)),
+                    (heard, sent) => heard.or(sent),
+                });
             }
             Command::Resolved { name, answer } => {
                 self.casting.resolved(name, answer, now, &mut self.timers);
             }
+            // Nothing more is heard of it, and that it is closed is told when it has said goodbye.
+            Command::Close { id } if self.discovering.has(id) => self.leave(id, now),
             Command::Close { id } => {
                 let listener = self.listening.close(id, &mut self.timers);
                 if let Some(client) = listener.or_else(|| self.casting.close(id, now, &mut self.timers)) {
@@ -207,14 +265,24 @@ impl Engine {
                 }
             }
             Command::CloseAll { client, reply } => {
+                let discoveries = self.discovering.opened_by(&client);
+                for id in &discoveries {
+                    self.leave(*id, now);
+                }
                 for id in self.listening.opened_by(&client) {
                     self.listening.close(id, &mut self.timers);
                 }
                 for id in self.casting.opened_by(&client) {
-                    self.casting.close(id, now, &mut self.timers);
+                    if !discoveries.contains(&id) {
+                        self.casting.close(id, now, &mut self.timers);
+                    }
                 }
-                // Nobody waiting for the reply is no fault of the closing.
-                let _ = reply.send(());
+                if discoveries.is_empty() {
+                    // Nobody waiting for the reply is no fault of the closing.
+                    let _ = reply.send(());
+                } else {
+                    self.leaving.push((client, reply));
+                }
             }
             Command::Stop => {}
             #[cfg(any(test, feature = "test-hooks"))]
@@ -224,13 +292,24 @@ impl Engine {
 
     fn meet_deadlines(&mut self) {
         let now = Instant::now();
+        if self.timers.earliest().is_some_and(|due| due + LATE < now) {
+            self.discovering.awake(now);
+        }
         for _ in 0..TURN {
             let Some((due, deadline)) = self.timers.take_due(now) else { break };
             match deadline {
                 Deadline::Cast(id) => self.casting.due(id, due, now, &mut self.timers),
                 Deadline::Rest(socket) => {
-                    self.listening.rested(socket, now, self.casting.own(), &mut self.timers);
+                    let Self { listening, casting, discovering, timers, .. } = self;
+                    listening.rested(socket, now, casting, discovering, timers);
                 }
+                Deadline::Discover(id) => {
+                    let Self { listening, casting, discovering, timers, .. } = self;
+                    listening.read_all(id, now, casting, discovering);
+                    discovering.read_all_answers(id, casting, now);
+                    discovering.due(id, casting, now, timers);
+                }
+                Deadline::Leave(id) => self.left(id, now),
                 Deadline::Linger(options) => self.casting.lingered(&options),
                 Deadline::Resolve(name) => self.casting.resolve(name),
                 Deadline::Alone(paths) => {
@@ -238,6 +317,7 @@ impl Engine {
                     for id in self.casting.follow(paths, interfaces, now, &mut self.timers) {
                         self.tell_of_interfaces(id);
                     }
+                    self.discovering.follow(&self.casting, now);
                 }
                 Deadline::Retry(id) if self.casting.retry(id, now, &mut self.timers) => {}
                 Deadline::Retry(id) => self.follow(id, now),
@@ -254,6 +334,50 @@ impl Engine {
             }
         }
         self.casting.send_due(now, &mut self.timers);
+    }
+
+    /// Opens a discovery: a listener and what announces, with one id. Only the port can be refused.
+    fn discover(
+        &mut self,
+        id: ObjectId,
+        client: Arc<Doorbell>,
+        options: DiscoverOptions,
+        now: Instant,
+    ) -> Result<Opened, Fault> {
+        let DiscoverOptions { discovery, target, counters } = options;
+        self.prepare(id, &client, &target.selection, now);
+        let Self { listening, casting, discovering, timers, network, .. } = self;
+        let interfaces = network.interfaces();
+        let listener = ListenOptions {
+            groups: target.groups.clone(),
+            port: target.port,
+            selection: target.selection.clone(),
+            ..ListenOptions::default()
+        };
+        let port = listening.open(id, Arc::clone(&client), listener, interfaces, now, timers)?;
+        casting.open_announcing(id, Arc::clone(&client), (target, counters), interfaces, now, timers);
+        discovering.open(id, client, discovery, casting, now);
+        Ok(Opened { id, port })
+    }
+
+    /// Begins the end of a discovery.
+    fn leave(&mut self, id: ObjectId, now: Instant) {
+        self.discovering.leave(id, &mut self.casting, now, &mut self.timers);
+        self.listening.close(id, &mut self.timers);
+    }
+
+    /// Ends it, and tells those who wait for that.
+    fn left(&mut self, id: ObjectId, now: Instant) {
+        self.discovering.left(id, &mut self.casting, now, &mut self.timers);
+        if let Some(client) = self.casting.close(id, now, &mut self.timers) {
+            client.notify(Notice::Closed(id));
+        }
+        let discovering = &self.discovering;
+        let gone = |(client, _): &mut (Arc<Doorbell>, _)| discovering.opened_by(client).is_empty();
+        for (_, reply) in self.leaving.extract_if(.., gone) {
+            // Nobody waiting for the reply is no fault of the closing.
+            let _ = reply.send(());
+        }
     }
 
     /// Gets ready for an object that is about to be opened.
@@ -295,6 +419,7 @@ impl Engine {
         let interfaces = self.network.interfaces();
         self.casting.note_addresses(interfaces);
         self.listening.note_addresses(interfaces);
+        self.discovering.note_addresses(interfaces);
         self.casting.look_up_what_failed(now, &mut self.timers);
         let mut listeners = self.listening.rejoin(|membership| lost.contains(membership.interface));
         if changed {
@@ -317,6 +442,7 @@ impl Engine {
         } else {
             casting.retry_what_failed(now, timers);
         }
+        self.discovering.follow(&self.casting, now);
         // What everybody is told is not told each.
         if visibly {
             clients.iter().for_each(|client| client.interfaces_changed(None));
@@ -353,7 +479,8 @@ impl Engine {
     }
 
     /// All objects.
-    fn ids(&self) -> Vec<ObjectId> {
+    fn ids(&self) -> HashSet<ObjectId> {
+        // A discovery is both.
         self.listening.ids().chain(self.casting.ids()).collect()
     }
 
@@ -361,4 +488,15 @@ impl Engine {
     fn client(&self, id: ObjectId) -> Option<Arc<Doorbell>> {
         self.listening.client(id).or_else(|| self.casting.client(id))
     }
+}
+
+/// What a discovery does with each interface, which it hears and sends on.
+fn both(heard: Vec<InterfaceReport>, sent: Vec<InterfaceReport>) -> Vec<InterfaceReport> {
+    let worse = |heard, sent| if matches!(sent, Usage::Failing(_)) { sent } else { heard };
+    let joined = |(heard, sent): (InterfaceReport, InterfaceReport)| InterfaceReport {
+        interface: heard.interface,
+        v4: worse(heard.v4, sent.v4),
+        v6: worse(heard.v6, sent.v6),
+    };
+    heard.into_iter().zip(sent).map(joined).collect()
 }

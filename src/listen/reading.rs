@@ -4,19 +4,24 @@ use std::io;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::port::{PortId, PortKey};
+use super::port::{PortId, PortKey, SharedPort};
 use super::socket::Socket;
 use super::{Listener, Listening, Membership, SocketId};
-use crate::cast::Own;
+use crate::cast::{Casting, Own};
+use crate::discover::peer::{self, To};
+use crate::discovering::Discovering;
 use crate::engine::mailbox::Source;
 use crate::engine::timers::Timers;
-use crate::engine::{Deadline, Notice};
+use crate::engine::{Deadline, Notice, ObjectId};
 use crate::error::Fault;
 use crate::net::{Datagram, Family};
 
 /// How long a socket rests after a read that did not fill a batch, so that a steady flow wakes JavaScript at
 /// most 1,000 times a second. The first datagram after a quiet millisecond goes straight through.
 const REST: Duration = Duration::from_millis(1);
+
+/// So many batches are all that has come: more than a receive buffer holds.
+const BATCHES: usize = 128;
 
 /// What a read left behind.
 enum Left {
@@ -30,13 +35,20 @@ enum Left {
 
 impl Listening {
     /// The poller says that a socket has something to read.
-    pub(crate) fn readable(&mut self, key: usize, now: Instant, own: &Own, timers: &mut Timers<Deadline>) {
+    pub(crate) fn readable(
+        &mut self,
+        key: usize,
+        now: Instant,
+        casting: &Casting,
+        discovering: &mut Discovering,
+        timers: &mut Timers<Deadline>,
+    ) {
         let socket = SocketId(key);
         let Some(read) = self.socket(socket) else { return };
         let rested = read.emptied.map(|at| at + REST).filter(|at| *at > now);
         let read_at = match rested {
             Some(at) => Some(at),
-            None => match self.read(socket, now, own) {
+            None => match self.read(socket, now, casting, discovering) {
                 Left::More => Some(now),
                 Left::Emptied | Left::Nothing => None,
             },
@@ -54,10 +66,11 @@ impl Listening {
         &mut self,
         socket: SocketId,
         now: Instant,
-        own: &Own,
+        casting: &Casting,
+        discovering: &mut Discovering,
         timers: &mut Timers<Deadline>,
     ) {
-        match self.read(socket, now, own) {
+        match self.read(socket, now, casting, discovering) {
             // Later than `now`, so that it waits for the next turn and the others have theirs.
             Left::More => timers.set(Deadline::Rest(socket), now + Duration::from_nanos(1)),
             Left::Emptied => timers.set(Deadline::Rest(socket), now + REST),
@@ -74,11 +87,30 @@ impl Listening {
         self.ports.get_mut(&id.port())?.socket(id)
     }
 
+    /// Reads all that has come to a listener.
+    pub(crate) fn read_all(
+        &mut self,
+        id: ObjectId,
+        now: Instant,
+        casting: &Casting,
+        discovering: &mut Discovering,
+    ) {
+        let ports = self.listeners.get(&id).map(|listener| listener.ports.clone()).unwrap_or_default();
+        let sockets = ports.iter().filter_map(|attached| self.ports.get(&attached.port));
+        let sockets: Vec<_> = sockets.flat_map(SharedPort::sockets).collect();
+        for socket in sockets {
+            let mut batches = 0;
+            while batches < BATCHES && matches!(self.read(socket, now, casting, discovering), Left::More) {
+                batches += 1;
+            }
+        }
+    }
+
     /// Reads one batch and gives it to those it is for.
-    fn read(&mut self, id: SocketId, now: Instant, own: &Own) -> Left {
+    fn read(&mut self, id: SocketId, now: Instant, casting: &Casting, discovering: &mut Discovering) -> Left {
         let Some(shared) = self.ports.get_mut(&id.port()) else { return Left::Nothing };
         let Some(socket) = shared.socket(id) else { return Left::Nothing };
-        if let Err(error) = self.datagrams.receive(&socket.socket) {
+        if let Err(error) = self.datagrams.receive(&*socket.socket) {
             return self.read_failed(id, now, &error);
         }
         socket.failing = None;
@@ -91,10 +123,20 @@ impl Listening {
             let Some(listener) = self.listeners.get(listening) else { continue };
             let datagrams = self.datagrams.iter().filter(|datagram| !is_repeated(datagram));
             let messages = datagrams.filter_map(|datagram| {
-                let source = listener.source_if_wanted(id.port(), &datagram, own)?;
-                Some((source, datagram.payload))
+                let source = listener.source_if_wanted(id.port(), &datagram, casting.own())?;
+                Some((source, datagram))
             });
-            listener.client.deliver(*listening, messages);
+            if discovering.has(*listening) {
+                let heard = messages.map(|(Source { address, interface, group }, datagram)| {
+                    let to_all = group.is_some() || self.broadcast.contains(&datagram.destination);
+                    let to = if to_all { To::Group } else { To::Port };
+                    (peer::Source { socket: address, interface }, to, datagram.payload)
+                });
+                discovering.hear(*listening, heard, casting, now);
+            } else {
+                let messages = messages.map(|(source, datagram)| (source, datagram.payload));
+                listener.client.deliver(*listening, messages);
+            }
         }
         let is_full = self.datagrams.is_full();
         let buffer = shared.granted_buffer();

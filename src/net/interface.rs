@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use super::Family;
+use super::pattern::Pattern;
 
 /// The number by which the system knows an interface. An interface that is deleted and made again under
 /// the same name gets another one.
@@ -86,6 +87,11 @@ impl Interface {
 }
 
 impl InterfaceAddress {
+    /// Whether an address is of the same network.
+    pub fn is_of_network(self, ip: IpAddr) -> bool {
+        Pattern::Network(self.ip, self.prefix).covers(ip)
+    }
+
     /// The address of everybody on an IPv4 network (RFC 919): all bits of the host set. A network of one or
     /// two addresses has none (RFC 3021).
     pub fn broadcast(self) -> Option<Ipv4Addr> {

@@ -1,10 +1,12 @@
 //! Reads datagrams in batches where the system gives one a call, and sends them one by one.
 
 use std::io::{self, IoSlice};
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr};
+
+use socket2::Socket;
 
 use crate::net::imp::receive;
-use crate::net::{BATCH, Datagram, InterfaceIndex, ListenSocket, SLOT, Watched};
+use crate::net::{BATCH, Datagram, InterfaceIndex, SLOT, Watched};
 
 /// What the system says of a datagram.
 pub(in crate::net) struct Arrival {
@@ -36,7 +38,7 @@ impl Default for Datagrams {
 impl Datagrams {
     /// Reads what waits at `socket`, at most one batch, in place of what was read before. Nothing waiting
     /// is an empty batch, not an error.
-    pub fn receive(&mut self, socket: &ListenSocket) -> io::Result<()> {
+    pub fn receive(&mut self, socket: &impl Watched) -> io::Result<()> {
         self.arrivals.clear();
         self.full = false;
         for _ in 0..BATCH {
@@ -88,7 +90,7 @@ pub(in crate::net) fn most_together(_length: usize) -> usize {
 
 /// See [`crate::net::SendSocket::send_together`].
 pub(in crate::net) fn send_together(
-    _socket: &UdpSocket,
+    _socket: &Socket,
     _payloads: &[IoSlice<'_>],
     _to: SocketAddr,
 ) -> io::Result<()> {

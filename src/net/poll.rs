@@ -1,7 +1,7 @@
 //! The poller and the sources registered with it.
 
 use std::io;
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,6 +77,12 @@ impl<S: Watched> Deref for Registered<S> {
 
     fn deref(&self) -> &S {
         &self.source
+    }
+}
+
+impl<S: Watched> DerefMut for Registered<S> {
+    fn deref_mut(&mut self) -> &mut S {
+        &mut self.source
     }
 }
 

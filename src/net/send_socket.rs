@@ -1,10 +1,11 @@
 //! The sockets that send.
 
 use std::io::{self, IoSlice};
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr};
 
-use socket2::{Protocol, SockRef, Socket, Type};
+use socket2::{Protocol, Socket, Type};
 
+use super::poll::Watched;
 use super::{Family, InterfaceIndex, imp, socket_address};
 
 /// What distinguishes one sending socket from another.
@@ -27,13 +28,32 @@ pub enum SendOptions {
     Routed(Family),
 }
 
-/// A non-blocking socket with a port of its own.
+impl SendOptions {
+    /// The interface that datagrams leave by, unless that is for the routing table to say.
+    pub fn interface(&self) -> Option<InterfaceIndex> {
+        match self {
+            Self::Interface { interface, .. } => Some(*interface),
+            Self::Routed(_) => None,
+        }
+    }
+
+    /// The address to bind; unspecified where the routing table says which.
+    pub fn address(&self) -> IpAddr {
+        match self {
+            Self::Interface { address, .. } => *address,
+            Self::Routed(family) => family.unspecified(),
+        }
+    }
+}
+
+/// A non-blocking socket with a port of its own, where answers come: with packet info, as to a
+/// [`ListenSocket`](super::ListenSocket).
 ///
 /// For an [`SendOptions::Interface`] it is bound to the interface's own address, so that it can never send
 /// with another interface's: once the address is gone, sending fails instead. The port is exclusive (no
 /// SO_REUSEADDR; on Windows SO_EXCLUSIVEADDRUSE), so a datagram from it is known to be ours.
 pub struct SendSocket {
-    socket: UdpSocket,
+    socket: Socket,
     local: SocketAddr,
     interface: Option<InterfaceIndex>,
     /// The groups that it has joined for the sake of sending to them.
@@ -49,7 +69,7 @@ impl SendSocket {
     /// EADDRNOTAVAIL from `bind` if the interface has lost the address, or an IPv6 address is so new that the
     /// system still looks for a duplicate (RFC 4862 5.4); EAFNOSUPPORT from `socket` without IPv6.
     pub fn open(options: &SendOptions) -> Result<Self, (&'static str, io::Error)> {
-        let (family, local) = match *options {
+        let (family, address) = match *options {
             SendOptions::Interface { interface, address, .. } => {
                 (Family::of(address), socket_address(address, 0, interface))
             }
@@ -60,9 +80,7 @@ impl SendSocket {
         let prepare = || -> io::Result<()> {
             socket.set_nonblocking(true)?;
             imp::prepare_sending(&socket)?;
-            if family == Family::V6 {
-                socket.set_only_v6(true)?;
-            }
+            imp::tell_packet_info(&socket, family)?;
             let SendOptions::Interface { interface, address, ttl, loopback } = *options else {
                 return Ok(());
             };
@@ -81,14 +99,10 @@ impl SendSocket {
             }
         };
         prepare().map_err(|error| ("setsockopt", error))?;
-        socket.bind(&local.into()).map_err(|error| ("bind", error))?;
-        let socket = UdpSocket::from(socket);
+        socket.bind(&address.into()).map_err(|error| ("bind", error))?;
         let local = socket.local_addr().map_err(|error| ("getsockname", error))?;
-        let interface = match *options {
-            SendOptions::Interface { interface, .. } => Some(interface),
-            SendOptions::Routed(_) => None,
-        };
-        Ok(Self { socket, local, interface, joined: Vec::new(), together: true })
+        let local = local.as_socket().unwrap_or(address);
+        Ok(Self { socket, local, interface: options.interface(), joined: Vec::new(), together: true })
     }
 
     /// The port, and the address unless that is the routing table's, that receivers see as the source.
@@ -114,9 +128,17 @@ impl SendSocket {
         else {
             return Ok(());
         };
-        imp::join(&SockRef::from(&self.socket), group, interface)?;
+        imp::join(&self.socket, group, interface)?;
         self.joined.push(group);
         Ok(())
+    }
+
+    /// Asks for a receive buffer of so many bytes for the answers (SO_RCVBUF). The system may grant less.
+    ///
+    /// # Errors
+    /// As [`super::ListenSocket::set_receive_buffer`].
+    pub fn set_receive_buffer(&self, bytes: usize) -> io::Result<()> {
+        imp::set_receive_buffer(&self.socket, bytes)
     }
 
     /// Sends one datagram. "Sent" means handed to the interface: without a carrier it goes nowhere.
@@ -130,8 +152,9 @@ impl SendSocket {
             self.join(to.ip())?;
         }
         // A datagram is sent whole or not at all.
-        self.socket.send_to(payload, to).map(|_| ())
+        self.socket.send_to(payload, &to.into()).map(|_| ())
     }
+
     /// Sends several datagrams of one length with one call, all of them or none: at most [`most_together`].
     ///
     /// # Errors
@@ -144,6 +167,12 @@ impl SendSocket {
         let sent = imp::send_together(&self.socket, payloads, to);
         self.together = !matches!(&sent, Err(error) if error.kind() == io::ErrorKind::Unsupported);
         sent
+    }
+}
+
+impl Watched for SendSocket {
+    fn socket(&self) -> &Socket {
+        &self.socket
     }
 }
 

@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use lan_peers::discover::announcement::{Announcement, Ask, Message, Says};
-use lan_peers::discover::peer::Source;
+use lan_peers::discover::peer::{Source, To};
 use lan_peers::discover::schedule::{Outgoing, Schedule};
 use lan_peers::discover::{Arrival, Discovery, Options, Whom};
 use lan_peers::net::InterfaceIndex;
@@ -133,14 +133,15 @@ pub(crate) fn newcomer_among(count: usize, weather: Weather, seed: u64) -> Optio
                     ask: None,
                     says: Says::Data("{}".into()),
                 };
-                let arrival = Arrival { from: source(i), by_unicast, now, wall: 0 };
+                let to = if by_unicast { To::Sender } else { To::Group };
+                let arrival = Arrival { from: source(i), to, from_here: false, now, wall: 0 };
                 newcomer.heard(&Ok(Message::Announcement(announcement)), arrival, events.chance.part());
                 events.at(newcomer.earliest()?, What::Newcomer);
             }
             What::Newcomer => {
                 let mut sent = Vec::new();
                 let chance = &mut events.chance;
-                newcomer.due(now, || chance.part(), |whom, bytes| sent.push((whom, bytes)));
+                newcomer.due(now, || chance.part(), |whom, bytes| sent.push((whom, bytes.to_vec())));
                 for (whom, bytes) in sent {
                     let ask = match newcomer.decode(&bytes) {
                         Ok(Message::Announcement(announcement)) => announcement.ask,

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use lan_peers::discover::announcement::{Message, Refusal};
 use lan_peers::discover::news::Told;
-use lan_peers::discover::peer::Source;
+use lan_peers::discover::peer::{Source, To};
 use lan_peers::discover::{Arrival, Discovery, Options, Whom};
 use lan_peers::net::InterfaceIndex;
 
@@ -95,7 +95,7 @@ pub(crate) struct Network {
     start: Instant,
     chance: Chance,
     events: BinaryHeap<Reverse<Event>>,
-    in_flight: std::collections::HashMap<u64, (usize, bool, Datagram)>,
+    in_flight: std::collections::HashMap<u64, (usize, To, Datagram)>,
     next: u64,
     /// How many datagrams went to the group, and to one host.
     pub(crate) to_group: u64,
@@ -162,9 +162,12 @@ impl Network {
 
     /// It says goodbye.
     pub(crate) fn close(&mut self, host: usize) {
-        let goodbye = self.hosts[host].discovery.goodbye();
+        let mut sent = Vec::new();
         for _ in 0..2 {
-            self.send(host, Whom::Everybody(None), &goodbye);
+            self.hosts[host].discovery.goodbye(|whom, bytes| sent.push((whom, bytes.to_vec())));
+        }
+        for (whom, bytes) in sent {
+            self.send(host, whom, &bytes);
         }
         self.hosts[host].alive = false;
     }
@@ -247,13 +250,14 @@ impl Network {
     }
 
     fn arrive(&mut self, to: usize, number: u64) {
-        let Some((from, by_unicast, datagram)) = self.in_flight.remove(&number) else { return };
+        let Some((from, to_which, datagram)) = self.in_flight.remove(&number) else { return };
         let (source, side) = (self.hosts[from].source, self.hosts[from].side);
         let (now, chance) = (self.now, self.chance.part());
         let wall = self.elapsed().as_millis() as u64;
         let host = &mut self.hosts[to];
         if host.alive && host.asleep_until.is_none() && host.side == side {
-            host.discovery.heard(&datagram, Arrival { from: source, by_unicast, now, wall }, chance);
+            let arrival = Arrival { from: source, to: to_which, from_here: false, now, wall };
+            host.discovery.heard(&datagram, arrival, chance);
             self.plan(to);
         }
     }
@@ -278,7 +282,7 @@ impl Network {
         }
         let mut sent = Vec::new();
         let chance = &mut self.chance;
-        host.discovery.due(now, || chance.part(), |whom, bytes| sent.push((whom, bytes)));
+        host.discovery.due(now, || chance.part(), |whom, bytes| sent.push((whom, bytes.to_vec())));
         for (whom, bytes) in sent {
             self.send(number, whom, &bytes);
         }
@@ -289,7 +293,7 @@ impl Network {
     fn plan(&mut self, host: usize) {
         let at = self.elapsed();
         let discovery = &mut self.hosts[host].discovery;
-        while let Some(told) = discovery.news().take() {
+        while let Some((told, _)) = discovery.tell() {
             self.happened.push(Happened { at, host, told });
         }
         if let Some(next) = discovery.earliest() {
@@ -313,20 +317,20 @@ impl Network {
             Whom::Everybody(_) => {
                 self.to_group += 1;
                 for to in 0..self.hosts.len() {
-                    self.carry(from, to, false, &datagram);
+                    self.carry(from, to, To::Group, &datagram);
                 }
             }
             Whom::One(Source { socket, .. }) => {
                 self.to_one += 1;
                 let to = self.hosts.iter().position(|host| host.source.socket == socket);
                 if let Some(to) = to {
-                    self.carry(from, to, true, &datagram);
+                    self.carry(from, to, To::Sender, &datagram);
                 }
             }
         }
     }
 
-    fn carry(&mut self, from: usize, to: usize, by_unicast: bool, datagram: &Datagram) {
+    fn carry(&mut self, from: usize, to: usize, to_which: To, datagram: &Datagram) {
         let Weather { loss, twice, delay: (least, most) } = self.weather;
         let times = 1 + u8::from(self.chance.part() < twice);
         for _ in 0..times {
@@ -335,7 +339,7 @@ impl Network {
             }
             let delay = least + (most - least).mul_f64(self.chance.part());
             self.next += 1;
-            self.in_flight.insert(self.next, (from, by_unicast, Rc::clone(datagram)));
+            self.in_flight.insert(self.next, (from, to_which, Rc::clone(datagram)));
             let what = What::Arrives(self.next);
             self.events.push(Reverse(Event { at: self.now + delay, number: self.next, to, what }));
         }

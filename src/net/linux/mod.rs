@@ -11,7 +11,7 @@ mod send;
 pub use super::unix::{Monitor, errno, interface_index, interfaces};
 pub(super) use super::unix::{
     address_for, bind_free, join, join_source, leave, leave_source, prepare_listening, send_by_interface,
-    share_port,
+    share_port, tell_packet_info,
 };
 pub use clock::suspended;
 pub(super) use interfaces::{AddressStates, is_for_the_system, netmask_length};

@@ -7,7 +7,7 @@ use std::os::fd::AsRawFd;
 use std::ptr;
 
 use crate::net::unix::{Control, packet_info, sender};
-use crate::net::{BATCH, Datagram, ListenSocket, SLOT, Watched};
+use crate::net::{BATCH, Datagram, SLOT, Watched};
 
 /// The receive buffer, and the datagrams of the last batch in it.
 pub struct Datagrams {
@@ -41,7 +41,7 @@ impl Default for Datagrams {
 impl Datagrams {
     /// Reads what waits at `socket`, at most one batch, in place of what was read before. Nothing waiting
     /// is an empty batch, not an error.
-    pub fn receive(&mut self, socket: &ListenSocket) -> io::Result<()> {
+    pub fn receive(&mut self, socket: &impl Watched) -> io::Result<()> {
         // One more than were filled: what an error has left behind.
         self.prepare(BATCH.min(self.received + 1));
         self.received = 0;

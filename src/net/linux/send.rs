@@ -3,11 +3,11 @@
 
 use std::io::{self, IoSlice};
 use std::mem;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::sync::OnceLock;
 
-use socket2::{MsgHdr, SockRef};
+use socket2::{MsgHdr, Socket};
 
 use super::options::get;
 use crate::net::MAX_PAYLOAD;
@@ -26,7 +26,7 @@ pub(in crate::net) fn most_together(length: usize) -> usize {
 
 /// See [`crate::net::SendSocket::send_together`].
 pub(in crate::net) fn send_together(
-    socket: &UdpSocket,
+    socket: &Socket,
     payloads: &[IoSlice<'_>],
     to: SocketAddr,
 ) -> io::Result<()> {
@@ -36,7 +36,7 @@ pub(in crate::net) fn send_together(
     let control = control(payloads[0].len() as u16);
     let to = to.into();
     let message = MsgHdr::new().with_addr(&to).with_buffers(payloads).with_control(&control);
-    match SockRef::from(socket).sendmsg(&message, 0) {
+    match socket.sendmsg(&message, 0) {
         Ok(_) => Ok(()),
         Err(error) => Err(match error.raw_os_error() {
             // EIO: the interface has checksums made by the system. EINVAL, and EMSGSIZE of newer kernels: it carries less
@@ -49,7 +49,7 @@ pub(in crate::net) fn send_together(
 
 /// Whether the kernel knows UDP_SEGMENT (Linux 4.18). An older one ignores the control message, and would send one
 /// large datagram.
-fn is_known(socket: &UdpSocket) -> bool {
+fn is_known(socket: &Socket) -> bool {
     static KNOWN: OnceLock<bool> = OnceLock::new();
     *KNOWN.get_or_init(|| get::<libc::c_int>(socket.as_raw_fd(), libc::SOL_UDP, libc::UDP_SEGMENT).is_ok())
 }

@@ -10,18 +10,22 @@ use socket2::{InterfaceIndexOrAddress, SockAddr, Socket};
 use crate::net::imp::{hear_own_groups_only, route_by_interface};
 use crate::net::{Family, InterfaceIndex};
 
-/// Asks for packet info with each datagram (IP_PKTINFO, IPV6_RECVPKTINFO) and for no group but the socket's own; an
-/// IPv6 socket is for IPv6 alone.
+/// Asks for packet info with each datagram and for no group but the socket's own.
 pub(in crate::net) fn prepare_listening(socket: &Socket, family: Family) -> io::Result<()> {
+    tell_packet_info(socket, family)?;
+    hear_own_groups_only(socket, family)
+}
+
+/// Asks for packet info with each datagram (IP_PKTINFO, IPV6_RECVPKTINFO); an IPv6 socket is for IPv6 alone.
+pub(in crate::net) fn tell_packet_info(socket: &Socket, family: Family) -> io::Result<()> {
     let on: libc::c_int = 1;
     match family {
-        Family::V4 => set(socket, libc::IPPROTO_IP, libc::IP_PKTINFO, &on)?,
+        Family::V4 => set(socket, libc::IPPROTO_IP, libc::IP_PKTINFO, &on),
         Family::V6 => {
             socket.set_only_v6(true)?;
-            set(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, &on)?;
+            set(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, &on)
         }
     }
-    hear_own_groups_only(socket, family)
 }
 
 /// Lets other sockets have the same port (SO_REUSEADDR and SO_REUSEPORT), those that set either.

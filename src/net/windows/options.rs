@@ -17,20 +17,25 @@ use super::interfaces;
 use crate::net::listen_socket::local_port;
 use crate::net::{Family, InterfaceIndex};
 
-/// Asks for packet info with each datagram (IP_PKTINFO, IPV6_PKTINFO); an IPv6 socket is for IPv6 alone. Only the
-/// receiver's IP_MULTICAST_LOOP counts here: it hears what this host sends. That is the default, and made sure of.
+/// Asks for packet info with each datagram. Only the receiver's IP_MULTICAST_LOOP counts here: it hears what this host
+/// sends. That is the default, and made sure of.
 pub(in crate::net) fn prepare_listening(socket: &Socket, family: Family) -> io::Result<()> {
     ignore_icmp(socket);
+    tell_packet_info(socket, family)?;
+    match family {
+        Family::V4 => socket.set_multicast_loop_v4(true),
+        Family::V6 => socket.set_multicast_loop_v6(true),
+    }
+}
+
+/// Asks for packet info with each datagram (IP_PKTINFO, IPV6_PKTINFO); an IPv6 socket is for IPv6 alone.
+pub(in crate::net) fn tell_packet_info(socket: &Socket, family: Family) -> io::Result<()> {
     let on = 1_u32;
     match family {
-        Family::V4 => {
-            set(socket, IPPROTO_IP, IP_PKTINFO, &on)?;
-            socket.set_multicast_loop_v4(true)
-        }
+        Family::V4 => set(socket, IPPROTO_IP, IP_PKTINFO, &on),
         Family::V6 => {
             socket.set_only_v6(true)?;
-            set(socket, IPPROTO_IPV6, IPV6_PKTINFO, &on)?;
-            socket.set_multicast_loop_v6(true)
+            set(socket, IPPROTO_IPV6, IPV6_PKTINFO, &on)
         }
     }
 }

@@ -1,0 +1,217 @@
+'use strict'
+
+const { emitSafely, kEnded, kPeers } = require('./environment.js')
+const errors = require('./errors.js')
+const { Handle, kCheckSize, kIsOpen, kOpen } = require('./handle.js')
+const { MALFORMED, parseText } = require('./json.js')
+const { Messages } = require('./messages.js')
+const { discoverOptions, validData } = require('./options.js')
+const { PeerChanges, Peers, kDelete, kSet } = require('./peers.js')
+
+/**
+ * @typedef {import('./environment.js').Environment} Environment
+ * @typedef {import('../binding').PeerState} PeerState
+ * @typedef {import('../index').DownReason} DownReason
+ * @typedef {import('../index').Peer} Peer
+ * @typedef {import('../index').PeerEvent} PeerEvent
+ */
+
+/** Announces itself, and knows who else does. See `Discovery` in index.d.ts. */
+class Discovery extends Handle {
+  #environment
+  #id
+  #app
+  #peers = new Peers()
+  /** @type {Set<Messages<PeerEvent>>} */
+  #iterators = new Set()
+
+  /**
+   * @param {Environment} environment
+   * @param {unknown} [data]
+   * @param {unknown} [options]
+   */
+  constructor(environment, data = {}, options = undefined) {
+    const { binding } = environment
+    const { signal, id: chosen, ...settings } = discoverOptions(binding, options)
+    const id = chosen ?? randomId()
+    const { json, length } = validData(binding, data, id, settings.app)
+    const opened = signal?.aborted
+      ? undefined
+      : environment.client.discover({ id, data: json, ...settings })
+    if (opened && 'errno' in opened) throw errors.systemError(opened)
+    super(environment, opened?.id, signal)
+    this.#environment = environment
+    this.#id = id
+    this.#app = settings.app
+    this[kCheckSize](length)
+  }
+
+  get id() {
+    return this.#id
+  }
+
+  get peers() {
+    return this.#peers
+  }
+
+  /**
+   * @param {unknown} data
+   */
+  announce(data) {
+    const { client, id } = this[kOpen]
+    const { json, length } = validData(this.#environment.binding, data, this.#id, this.#app)
+    client.announce(id, json)
+    this[kCheckSize](length)
+  }
+
+  refresh() {
+    const { client, id } = this[kOpen]
+    client.askEverybody(id)
+  }
+
+  stats() {
+    const { client, id } = this[kOpen]
+    // There are none once the engine has failed, of which an event is on its way.
+    const {
+      received = 0,
+      bytes = 0,
+      malformed = 0,
+      lost = 0,
+      receiveBuffer = 0,
+      peers = 0,
+      announcements = 0,
+      refused = 0,
+      unauthenticated = 0,
+      rateLimited = 0
+    } = client.discoveryStats(id) ?? {}
+    const { sent = 0, failed = 0 } = client.casterStats(id) ?? {}
+    return {
+      received,
+      bytes,
+      malformed,
+      lost,
+      receiveBuffer,
+      sent,
+      failed,
+      peers,
+      announcements,
+      refused,
+      unauthenticated,
+      rateLimited
+    }
+  }
+
+  /** @returns {Promise<void>} */
+  close() {
+    const closing = super.close()
+    this.#endIterators()
+    return closing
+  }
+
+  [Symbol.asyncIterator]() {
+    /** @type {Messages<PeerEvent>} */
+    const changes = new Messages({ close: () => this.close() }, new PeerChanges())
+    if (this[kIsOpen]) {
+      for (const peer of this.#peers.values()) changes.push({ type: 'up', peer })
+      this.#iterators.add(changes)
+    } else {
+      changes.end()
+    }
+    return changes
+  }
+
+  [kPeers]() {
+    if (!this[kIsOpen]) return
+    const { client, id } = this[kOpen]
+    for (const { id: peerId, down, peer } of client.takePeers(id)) {
+      if (down && this[kIsOpen]) this.#down(peerId, down)
+      if (peer && this[kIsOpen]) this.#is(peerId, peer)
+    }
+  }
+
+  [kEnded]() {
+    this.#endIterators()
+    for (const id of this.#peers.keys()) this.#down(id, 'close')
+    super[kEnded]()
+  }
+
+  /**
+   * A peer is there, new or changed.
+   *
+   * @param {string} id
+   * @param {PeerState} state
+   */
+  #is(id, { isNew, data: text, port, addresses, plain, since }) {
+    const previous = this.#peers.get(id)
+    const data = text === undefined ? previous?.data : parseText(text)
+    // The engine has read it, and lets nothing else through.
+    if (data === MALFORMED) return
+    const peer = Object.freeze({
+      id,
+      data: /** @type {Record<string, any>} */ (data),
+      app: plain ? '' : this.#app,
+      address: addresses[0].address,
+      port,
+      addresses: Object.freeze(addresses.map((address) => Object.freeze(address))),
+      plain,
+      since
+    })
+    if (previous && !isNew) {
+      if (data === previous.data && isSame(peer, previous)) return
+      this.#peers[kSet](peer)
+      this.#push({ type: 'update', peer })
+      emitSafely(this, 'update', peer, previous)
+    } else {
+      this.#peers[kSet](peer)
+      this.#push({ type: 'up', peer })
+      emitSafely(this, 'up', peer)
+    }
+  }
+
+  /**
+   * @param {string} id
+   * @param {DownReason} reason
+   */
+  #down(id, reason) {
+    const peer = this.#peers.get(id)
+    if (peer === undefined) return
+    this.#peers[kDelete](id)
+    this.#push({ type: 'down', peer, reason })
+    emitSafely(this, 'down', peer, reason)
+  }
+
+  /**
+   * @param {PeerEvent} event
+   */
+  #push(event) {
+    for (const changes of this.#iterators) changes.push(event)
+  }
+
+  #endIterators() {
+    for (const changes of this.#iterators) changes.end()
+    this.#iterators.clear()
+  }
+}
+
+/**
+ * Whether two peers are at the same addresses: they may have gone and come again before anybody was told.
+ *
+ * @param {Peer} a
+ * @param {Peer} b
+ */
+const isSame = (a, b) =>
+  a.port === b.port &&
+  a.addresses.length === b.addresses.length &&
+  a.addresses.every(
+    ({ address, interface: name }, i) =>
+      address === b.addresses[i].address && name === b.addresses[i].interface
+  )
+
+/** 128 bits, as base64url. */
+function randomId() {
+  // Taken here, for loading it takes a while, and most do without.
+  const { randomBytes } = require('node:crypto')
+  return randomBytes(16).toString('base64url')
+}
+
+module.exports = { Discovery }
