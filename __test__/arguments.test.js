@@ -2,9 +2,10 @@
 
 const assert = require('node:assert/strict')
 const { test } = require('node:test')
-const { cast, interfaces, listen } = require('..')
+const { inspect } = require('node:util')
+const { cast, discover, interfaces, listen } = require('..')
 const binding = require('../binding.js')
-const { castOptions, listenOptions } = require('../lib/options.js')
+const { castOptions, discoverOptions, listenOptions } = require('../lib/options.js')
 const { LOOPBACK, castTo, listenHere } = require('./loopback.js')
 const { until } = require('./process.js')
 
@@ -27,7 +28,7 @@ const nullIsRefused = (name, expected) => [
   `The "options.${name}" property must be of type ${expected}. Received null`
 ]
 
-/** @type {Case[]} options that both take */
+/** @type {Case[]} options that all take */
 const OPTIONS = [
   nullIsRefused('group', 'string or an array of strings'),
   nullIsRefused('port', 'number'),
@@ -256,6 +257,59 @@ const CAST_OPTIONS = [
   ]
 ]
 
+/** @type {Case[]} */
+const DISCOVER_OPTIONS = [
+  ...OPTIONS,
+  nullIsRefused('app', 'string'),
+  nullIsRefused('id', 'string'),
+  nullIsRefused('interval', 'number'),
+  nullIsRefused('rate', 'number'),
+  nullIsRefused('plain', 'boolean'),
+  nullIsRefused('maxPeers', 'number'),
+  nullIsRefused('broadcast', 'boolean'),
+  nullIsRefused('ttl', 'number'),
+  nullIsRefused('seeds', 'string or an array of strings'),
+  ...['', 'x'.repeat(65), 'plain:1'].map(
+    (id) =>
+      /** @type {Case} */ ([
+        { id },
+        ...VALUE,
+        "The property 'options.id' must have 1 to 64 characters, and not begin with 'plain:'. " +
+          `Received '${id}'`
+      ])
+  ),
+  ...['app', 'id'].map(
+    (name) =>
+      /** @type {Case} */ ([
+        { [name]: 'a\ud800' },
+        ...VALUE,
+        `The property 'options.${name}' must have no lone surrogates. Received ${inspect('a\ud800')}`
+      ])
+  ),
+  ...Object.entries({
+    port: [1, 65535],
+    interval: [100, 600_000],
+    rate: [1, 1_000_000],
+    maxPeers: [1, 1_000_000],
+    ttl: [0, 255]
+  }).flatMap(([name, [least, most]]) =>
+    [least - 1, most + 1].map(
+      (value) =>
+        /** @type {Case} */ ([
+          { [name]: value },
+          ...RANGE,
+          `The value of "options.${name}" is out of range. It must be >= ${least} && <= ${most}. Received ${value}`
+        ])
+    )
+  ),
+  [
+    { seeds: ['127.0.0.1', '224.0.0.1'] },
+    ...VALUE,
+    "The property 'options.seeds[1]' must be an address or a host name, or such and a port; " +
+      "a group is named in options.group. Received '224.0.0.1'"
+  ]
+]
+
 const PAYLOAD =
   'The "payload" argument must be a string, a Buffer, TypedArray or DataView, or an object or array to ' +
   'send as JSON.'
@@ -309,6 +363,32 @@ const PAYLOADS = [
     'ERR_PAYLOAD_TOO_LARGE',
     'The "payload" argument must be at most 65507 bytes. Received 65508 bytes'
   ]
+]
+
+const DATA = 'The "data" argument must be an object to announce as JSON.'
+const ANNOUNCEABLE =
+  'The argument \'data\' must be an object in JSON, nested at most 64 levels deep, without the key "lan-peers".'
+/** An object in an object, and so on. */
+const nested = (/** @type {number} */ depth) =>
+  JSON.parse(`${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`)
+
+/** @type {Case[]} */
+const ANNOUNCED = [
+  [null, ...TYPE, `${DATA} Received null`],
+  ['text', ...TYPE, `${DATA} Received type string ('text')`],
+  [[], ...TYPE, `${DATA} Received an instance of Array`],
+  [new Uint8Array(1), ...TYPE, `${DATA} Received an instance of Uint8Array`],
+  [new Map(), ...TYPE, `${DATA} Received an instance of Map`],
+  [Promise.resolve({}), ...TYPE, `${DATA} Received an instance of Promise`],
+  [
+    circular,
+    ...VALUE,
+    "The argument 'data' cannot be sent as JSON: Converting circular structure to JSON. " +
+      'Received <ref *1> { self: [Circular *1] }'
+  ],
+  [new Date(0), ...VALUE, `${ANNOUNCEABLE} Received 1970-01-01T00:00:00.000Z`],
+  [{ 'lan-peers': 1 }, ...VALUE, `${ANNOUNCEABLE} Received { 'lan-peers': 1 }`],
+  [nested(65), ...VALUE, `${ANNOUNCEABLE} Received { a: { a: { a: [Object] } } }`]
 ]
 
 /** @type {Case[]} */
@@ -375,11 +455,12 @@ function refuses(cases, call) {
 const harmless = (cases) =>
   cases
     .filter(([options]) => Object.getPrototypeOf(options ?? 0) === Object.prototype)
-    .filter(([options]) => !('interfaces' in options || 'to' in options))
+    .filter(([options]) => !('interfaces' in options || 'to' in options || 'seeds' in options))
 
 test('options are checked', () => {
   refuses(LISTEN_OPTIONS, (options) => listenOptions(binding, options))
   refuses(CAST_OPTIONS, (options) => castOptions(binding, options))
+  refuses(DISCOVER_OPTIONS, (options) => discoverOptions(binding, options))
 })
 
 test('listen refuses wrong options', () =>
@@ -472,4 +553,25 @@ test('update refuses what cast does, and what was sent before is sent on', async
   const { sent } = caster.stats()
   await until(() => caster.stats().sent >= sent + 3 && heard.length >= 3)
   assert.deepEqual([...new Set(heard)], ['before'])
+})
+
+test('discover refuses wrong options', () =>
+  refuses(harmless(DISCOVER_OPTIONS), (options) => discover({}, { ...LOOPBACK, ...options })))
+test('discover refuses wrong data', () =>
+  refuses(ANNOUNCED, (data) => discover(data, { ...LOOPBACK, group: '239.1.11.2' })))
+
+test('announce refuses what discover does, and what was announced before is announced on', async (t) => {
+  const options = { ...LOOPBACK, group: '239.1.11.3' }
+  const lan = discover({ before: true }, options)
+  const other = discover({}, options)
+  t.after(() => Promise.all([lan.close(), other.close()]))
+  await until(() => other.peers.size === 1)
+  refuses(ANNOUNCED, (data) => lan.announce(data))
+  refuses([[undefined, ...TYPE, `${DATA} Received undefined`]], (data) => lan.announce(data))
+  other.refresh()
+  const { announcements } = other.stats()
+  await until(() => other.stats().announcements > announcements)
+  assert.deepEqual(other.peers.get(lan.id)?.data, { before: true })
+  lan.announce(nested(63))
+  await until(() => other.peers.get(lan.id)?.data.a)
 })

@@ -3,14 +3,15 @@
 const assert = require('node:assert/strict')
 const { getEventListeners, once } = require('node:events')
 const { test } = require('node:test')
-const { cast, listen } = require('..')
+const { cast, discover, listen } = require('..')
 const { LOOPBACK, listenHere } = require('./loopback.js')
 const { nativeThreads, openSockets, until } = require('./process.js')
 
-/** @type {[string, (signal: AbortSignal) => import('..').Listener | import('..').Caster][]} */
+/** @type {[string, (signal: AbortSignal) => import('..').Listener | import('..').Caster | import('..').Discovery][]} */
 const OPEN = [
   ['listen', (signal) => listen({ ...LOOPBACK, port: 0, signal })],
-  ['cast', (signal) => cast('hello', 1000, { ...LOOPBACK, signal })]
+  ['cast', (signal) => cast('hello', 1000, { ...LOOPBACK, signal })],
+  ['discover', (signal) => discover({}, { ...LOOPBACK, group: '239.1.11.1', signal })]
 ]
 
 for (const [name, open] of OPEN) {

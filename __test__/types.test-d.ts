@@ -1,14 +1,20 @@
 import { expectAssignable, expectError, expectNotAssignable, expectType } from 'tsd'
-import { cast, interfaces, listen } from '..'
+import { cast, discover, interfaces, listen } from '..'
 import type {
   Caster,
   CasterStats,
+  Discovery,
+  DiscoveryStats,
+  DownReason,
   From,
+  HandleIterator,
   Interface,
   Listener,
   ListenerStats,
   Messages,
   Payload,
+  Peer,
+  PeerEvent,
   SystemError,
   Warning
 } from '..'
@@ -164,3 +170,63 @@ caster.on('warning', (warning) => {
 })
 expectType<Promise<void>>(caster[Symbol.asyncDispose]())
 caster.on('close', () => {})
+
+// discover
+expectType<Discovery>(discover())
+expectType<Discovery>(discover({ username: 'ada' }))
+expectAssignable<Parameters<typeof discover>[1]>({
+  app: 'chat',
+  id: 'ada',
+  interval: 1000,
+  rate: 10,
+  group: ['224.0.0.1', 'ff02::1'],
+  port: 9778,
+  interfaces: ['eth*', '!eth1'],
+  seeds: '10.0.0.7',
+  broadcast: true,
+  ttl: 1,
+  plain: false,
+  maxPeers: 100,
+  signal: AbortSignal.timeout(1000)
+})
+expectError(discover('data'))
+expectError(discover({}, { to: '10.0.0.7' }))
+expectError(discover({}, { encoding: 'json' }))
+expectError(discover({}, { id: 5 }))
+
+const lan = discover({})
+lan.on('up', (peer) => expectType<Peer>(peer))
+lan.on('update', (peer, previous) => {
+  expectType<Peer>(peer)
+  expectType<Peer>(previous)
+})
+lan.on('down', (peer, reason) => {
+  expectType<Peer>(peer)
+  expectType<DownReason>(reason)
+})
+lan.on('warning', (warning) => expectType<Warning>(warning))
+lan.on('interfaces', (all) => expectType<Interface[]>(all))
+expectError(lan.on('message', () => {}))
+expectType<string>(lan.id)
+expectType<ReadonlyMap<string, Peer>>(lan.peers)
+expectError(lan.peers.set('a', {}))
+expectError(lan.announce())
+expectError(lan.announce('data'))
+expectType<void>(lan.announce({ a: 1 }))
+expectType<void>(lan.refresh())
+expectType<DiscoveryStats>(lan.stats())
+expectType<Promise<void>>(lan.close())
+expectType<Discovery>(lan.unref())
+declare const peer: Peer
+expectType<any>(peer.data.anything)
+expectError((peer.id = 'other'))
+expectError(peer.addresses.push())
+expectType<HandleIterator<PeerEvent>>(lan[Symbol.asyncIterator]())
+async function follow() {
+  for await (const { type, peer, reason } of lan) {
+    expectType<Peer>(peer)
+    if (type === 'down') expectType<DownReason>(reason)
+    else expectType<undefined>(reason)
+  }
+}
+void follow()
