@@ -399,6 +399,25 @@ mod tests {
     }
 
     #[test]
+    fn who_has_it_for_a_seed_is_sent_what_is_for_everybody() {
+        let start = Instant::now();
+        let (mut ada, mut bob) = (Discovery::new(options("ada", "")), Discovery::new(options("bob", "")));
+        ada.start(None, start, 0.0);
+        sent(&mut ada, start, 2000);
+        let now = start + Duration::from_secs(2);
+        let from = Source { socket: ([10, 0, 0, 1], 5000).into(), interface: InterfaceIndex(2) };
+        let message = ada.decode(&bob.announcement(None));
+        ada.heard(&message, Arrival { from, to: To::Port, from_here: false, now, wall: 1000 }, 0.0);
+        ada.announce(r#"{"new":1}"#.into(), now);
+        let whom: Vec<_> = sent(&mut ada, now, 10).into_iter().map(|(whom, _)| whom).collect();
+        // The change, and the answer for it being new.
+        assert_eq!(whom, [Whom::Everybody(None), Whom::One(from), Whom::One(from)]);
+        let mut goodbyes = Vec::new();
+        ada.goodbye(|whom, _| goodbyes.push(whom));
+        assert_eq!(goodbyes, [Whom::Everybody(None), Whom::One(from)]);
+    }
+
+    #[test]
     fn its_own_announcements_are_nobodys_and_those_of_a_double_are_warned_of() {
         let now = Instant::now();
         let mut ada = Discovery::new(options("ada", ""));

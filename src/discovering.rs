@@ -47,8 +47,6 @@ pub(crate) struct Discovering {
     networks: Networks,
     /// Those of which something may be to be told, or to be done at another time than before.
     touched: FxHashSet<ObjectId>,
-    /// Made for the first.
-    datagrams: Option<Datagrams>,
 }
 
 /// One of them.
@@ -140,10 +138,15 @@ impl Discovering {
         member.hear(id, heard, &self.networks, casting, now);
     }
 
-    /// Reads one batch of answers at a sending socket; says whether there was any.
-    pub(crate) fn read_answers(&mut self, socket: SenderId, casting: &mut Casting, now: Instant) -> bool {
-        let Self { members, networks, touched, datagrams } = self;
-        let datagrams = datagrams.get_or_insert_default();
+    /// Reads one batch of answers at a sending socket, into `datagrams`; says whether there was any.
+    pub(crate) fn read_answers(
+        &mut self,
+        socket: SenderId,
+        datagrams: &mut Datagrams,
+        casting: &mut Casting,
+        now: Instant,
+    ) -> bool {
+        let Self { members, networks, touched } = self;
         let Some(options) = casting.read(socket, datagrams) else { return false };
         for (id, member) in members.iter_mut().filter(|(_, member)| !member.leaves) {
             // Discoveries that send by the same socket cannot tell whose answers these are.
@@ -161,10 +164,16 @@ impl Discovering {
     }
 
     /// Reads all answers that have come to a discovery, see [`Discovering::due`].
-    pub(crate) fn read_all_answers(&mut self, id: ObjectId, casting: &mut Casting, now: Instant) {
+    pub(crate) fn read_all_answers(
+        &mut self,
+        id: ObjectId,
+        datagrams: &mut Datagrams,
+        casting: &mut Casting,
+        now: Instant,
+    ) {
         for socket in casting.senders(id) {
             let mut batches = 0;
-            while batches < BATCHES && self.read_answers(socket, casting, now) {
+            while batches < BATCHES && self.read_answers(socket, datagrams, casting, now) {
                 batches += 1;
             }
         }

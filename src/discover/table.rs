@@ -430,6 +430,40 @@ mod tests {
     }
 
     #[test]
+    fn what_it_announces_is_told_as_new_if_it_is_other_than_what_was_told() {
+        let mut sim = Sim::new(100);
+        let tell = |sim: &mut Sim| sim.table.tell().map(|(_, described)| described.unwrap().announces_new);
+        sim.hear(&says("a", 1, r#"{"a":1}"#), at(HERE));
+        assert_eq!(tell(&mut sim), Some(true));
+        sim.hear(&says("a", 2, r#"{"a":2}"#), at(HERE));
+        sim.hear(&says("a", 3, r#"{"a":1}"#), at(HERE));
+        assert_eq!(tell(&mut sim), Some(false));
+        sim.hear(&says("a", 4, r#"{"a":1}"#), at("10.0.0.2:5000"));
+        assert_eq!(tell(&mut sim), Some(false));
+        // Another with the same id is another.
+        sim.hear(&Announcement { boot: 11, ..says("a", 1, r#"{"a":1}"#) }, at(HERE));
+        assert_eq!((tell(&mut sim), tell(&mut sim)), (Some(true), None));
+    }
+
+    #[test]
+    fn who_is_heard_by_unicast_alone_is_one_who_has_us_for_a_seed() {
+        let mut sim = Sim::new(100);
+        let mut hear = |seq, from, to| {
+            sim.table.hear(&says("a", seq, "{}"), at(from), to, sim.now, 1000);
+            let peer = sim.table.get("a").unwrap();
+            peer.heard_by_unicast_alone().map(|source| source.socket.to_string()).collect::<Vec<_>>()
+        };
+        let none = [""; 0];
+        // It only answers.
+        assert_eq!(hear(1, "10.0.0.1:5000", To::Sender), none);
+        assert_eq!(hear(2, "10.0.0.1:5001", To::Port), ["10.0.0.1:5001"]);
+        assert_eq!(hear(3, "10.0.0.1:5001", To::Sender), ["10.0.0.1:5001"]);
+        // It is in the group, too.
+        assert_eq!(hear(4, "10.0.0.1:5002", To::Group), none);
+        assert_eq!(hear(5, "10.0.0.1:5001", To::Port), none);
+    }
+
+    #[test]
     fn who_is_silent_is_asked_before_it_is_gone() {
         let mut sim = Sim::new(100);
         sim.hear(&says("a", 1, "{}"), at(HERE));

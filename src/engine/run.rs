@@ -201,7 +201,7 @@ impl Engine {
         if key == MONITOR {
             self.network.read_monitor();
         } else if let Some(socket) = SenderId::of(key) {
-            discovering.read_answers(socket, casting, now);
+            discovering.read_answers(socket, listening.receive_buffer(), casting, now);
         } else {
             listening.readable(key, now, casting, discovering, timers);
         }
@@ -306,7 +306,7 @@ impl Engine {
                 Deadline::Discover(id) => {
                     let Self { listening, casting, discovering, timers, .. } = self;
                     listening.read_all(id, now, casting, discovering);
-                    discovering.read_all_answers(id, casting, now);
+                    discovering.read_all_answers(id, listening.receive_buffer(), casting, now);
                     discovering.due(id, casting, now, timers);
                 }
                 Deadline::Leave(id) => self.left(id, now),

@@ -14,7 +14,7 @@ use crate::engine::mailbox::Source;
 use crate::engine::timers::Timers;
 use crate::engine::{Deadline, Notice, ObjectId};
 use crate::error::Fault;
-use crate::net::{Datagram, Family};
+use crate::net::{Datagram, Datagrams, Family};
 
 /// How long a socket rests after a read that did not fill a batch, so that a steady flow wakes JavaScript at
 /// most 1,000 times a second. The first datagram after a quiet millisecond goes straight through.
@@ -81,6 +81,11 @@ impl Listening {
                 }
             }
         }
+    }
+
+    /// Where datagrams are read to. Others may use it, too: from one read to the next it keeps nothing.
+    pub(crate) fn receive_buffer(&mut self) -> &mut Datagrams {
+        &mut self.datagrams
     }
 
     fn socket(&mut self, id: SocketId) -> Option<&mut Socket> {
