@@ -1,6 +1,6 @@
 'use strict'
 
-// Runs hello.js twice, and ends when each has heard the other. This is `npm start`.
+// Runs peers.js twice, and ends when each has found the other, and one has seen the other go. This is `npm start`.
 //
 //   node examples/two-processes.js [--forever] [--interfaces PATTERN]
 //
@@ -19,29 +19,36 @@ const { values } = parseArgs({
 })
 
 /**
- * Resolves when `username` has heard `other`.
+ * Starts one of the two, and prints what it says.
  *
  * @param {string} username
- * @param {string} other
  */
-function start(username, other) {
-  const args = [join(__dirname, 'hello.js'), username, String(values.interfaces)]
+function start(username) {
+  const args = [join(__dirname, 'peers.js'), username, String(values.interfaces)]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   process.on('exit', () => child.kill())
-  child.on('exit', (code) => process.exit(code ?? 1))
-  return new Promise((resolve) => {
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      console.log(line)
-      if (line.startsWith(`server got: {"username":"${other}"}`)) resolve(undefined)
-    })
-  })
+  // 130 says that it was asked to.
+  child.on('exit', (code) => code === 130 || process.exit(code ?? 1))
+  const lines = createInterface({ input: child.stdout })
+  lines.on('line', (line) => console.log(`${username}: ${line}`))
+  return {
+    child,
+    /** @param {string} beginning of a line that is waited for */
+    says: (beginning) =>
+      new Promise((resolve) => {
+        lines.on('line', (line) => line.startsWith(beginning) && resolve(undefined))
+      })
+  }
 }
 
-const found = Promise.all([start('ada', 'grace'), start('grace', 'ada')])
+const [ada, grace] = [start('ada'), start('grace')]
 
 if (!values.forever) {
-  found.then(() => {
+  Promise.all([ada.says('+ grace'), grace.says('+ ada')]).then(async () => {
     console.log('They have found each other.')
+    const noticed = ada.says('- grace (bye)')
+    grace.child.kill('SIGINT')
+    await noticed
     process.exit(0)
   })
   setTimeout(() => {
