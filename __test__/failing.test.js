@@ -15,7 +15,11 @@ test('when the engine panics every object is told and closes, the process lives,
   }
   for (const round of [1, 2, 3]) {
     const inRound = said.filter((value) => value.round === round)
-    for (const who of ['main listener', 'main caster', 'worker listener', 'worker caster']) {
+    const handles = ['listener', 'caster', 'discovery'].flatMap((what) => [
+      `main ${what}`,
+      `worker ${what}`
+    ])
+    for (const who of handles) {
       assert.deepEqual(
         inRound.filter((value) => value.who === who).map(({ event }) => event),
         ['warning', 'close', 'closed'],
@@ -26,6 +30,10 @@ test('when the engine panics every object is told and closes, the process lives,
       assert.deepEqual({ code: warning.code, message: warning.message }, failed)
     }
   }
+  assert.deepEqual(
+    said.filter(({ peers }) => peers !== undefined).map(({ peers }) => peers),
+    [0, 0, 0]
+  )
   // Between the failure and its news: calls on the objects that it took along.
   const meanwhile = said.filter((value) => value.meanwhile)
   assert.equal(meanwhile.length, 3)

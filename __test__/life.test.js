@@ -93,7 +93,7 @@ test('the thread runs while something is open, and leaves no descriptor behind',
   assert.equal(openDescriptors().length, descriptors)
 })
 
-test('an idle listener and a cast that is not due wake nothing', async (t) => {
+test('an idle listener, and a cast and a discovery that are not due, wake nothing', async (t) => {
   const program = run(t, 'fixtures/idle.js')
   const { pid } = await program.json((said) => said.pid)
   const [thread] = nativeThreads(pid)
@@ -101,8 +101,8 @@ test('an idle listener and a cast that is not due wake nothing', async (t) => {
     const status = readFileSync(`/proc/${pid}/task/${thread}/status`, 'utf8')
     return Number(/^voluntary_ctxt_switches:\s+(\d+)$/m.exec(status)?.[1])
   }
-  // Settled: the first cast was sent, read and delivered.
-  await new Promise((resolve) => setTimeout(resolve, 500))
+  // Settled: the first cast was sent, read and delivered, and the discovery is past its start.
+  await new Promise((resolve) => setTimeout(resolve, 2500))
   const before = wakeUps()
   assert.ok(before > 0)
   await new Promise((resolve) => setTimeout(resolve, 3000))

@@ -369,7 +369,9 @@ impl Engine {
     /// Ends it, and tells those who wait for that.
     fn left(&mut self, id: ObjectId, now: Instant) {
         self.discovering.left(id, &mut self.casting, now, &mut self.timers);
-        if let Some(client) = self.casting.close(id, now, &mut self.timers) {
+        let client = self.casting.close(id, now, &mut self.timers);
+        // Who closes everything waits for the reply alone.
+        if let Some(client) = client.filter(|client| !client.is_closing()) {
             client.notify(Notice::Closed(id));
         }
         let discovering = &self.discovering;
