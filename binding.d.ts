@@ -21,8 +21,11 @@ export declare class Client {
   announce(id: number, data: string): void
   /** Has a discovery ask everybody who is there again. */
   askEverybody(id: number): void
-  /** Takes what is to be told of a discovery's peers, as a notice has said; if there is more, another notice comes. */
-  takePeers(id: number): Array<PeerNews>
+  /**
+   * Takes what is to be told of a discovery's peers, as a notice has said, each as JSON; if there is more, another notice
+   * comes.
+   */
+  takePeers(id: number): Array<string>
   /** The counts of a discovery that is open. */
   discoveryStats(id: number): DiscoveryStats | null
   /** Joins a group. */
@@ -216,34 +219,6 @@ export interface Notice {
 export interface Opened {
   id: number
   port: number
-}
-
-/** Where a peer was heard from. */
-export interface PeerAddress {
-  address: string
-  family: 'IPv4' | 'IPv6'
-  interface: string
-}
-
-/** What there is to tell of an id: that the peer JavaScript knows is down, that there is one, or both, in this order. */
-export interface PeerNews {
-  id: string
-  down?: 'bye' | 'timeout' | 'restart'
-  peer?: PeerState
-}
-
-/** A peer as it is. */
-export interface PeerState {
-  /** JavaScript does not know it. */
-  isNew: boolean
-  /** What it announces, as JSON, if that is other than before. */
-  data?: string
-  /** The port of the first of its addresses. */
-  port: number
-  addresses: Array<PeerAddress>
-  plain: boolean
-  /** Milliseconds since 1970. */
-  since: number
 }
 
 /** Where messages come from: what their `from` objects have in common. */

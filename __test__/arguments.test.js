@@ -572,6 +572,6 @@ test('announce refuses what discover does, and what was announced before is anno
   const { announcements } = other.stats()
   await until(() => other.stats().announcements > announcements)
   assert.deepEqual(other.peers.get(lan.id)?.data, { before: true })
-  lan.announce(nested(63))
+  lan.announce(nested(64))
   await until(() => other.peers.get(lan.id)?.data.a)
 })

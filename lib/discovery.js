@@ -10,11 +10,26 @@ const { PeerChanges, Peers, kDelete, kSet } = require('./peers.js')
 
 /**
  * @typedef {import('./environment.js').Environment} Environment
- * @typedef {import('../binding').PeerState} PeerState
  * @typedef {import('../index').DownReason} DownReason
  * @typedef {import('../index').Peer} Peer
  * @typedef {import('../index').PeerEvent} PeerEvent
+ *
+ * @typedef {object} PeerNews what there is to tell of an id: the one that is known has gone, there is one, or both
+ * @property {string} id
+ * @property {'bye' | 'timeout' | 'restart'} [down]
+ * @property {PeerState} [peer]
+ *
+ * @typedef {object} PeerState a peer as it is
+ * @property {boolean} isNew
+ * @property {unknown} [data] what it announces, if that is other than before
+ * @property {number} port
+ * @property {Peer['addresses']} addresses
+ * @property {boolean} plain
+ * @property {number} since
  */
+
+/** What a peer announces stands two levels deep in what there is to tell of it. */
+const AROUND_DATA = 2
 
 /** Announces itself, and knows who else does. See `Discovery` in index.d.ts. */
 class Discovery extends Handle {
@@ -123,7 +138,11 @@ class Discovery extends Handle {
   [kPeers]() {
     if (!this[kIsOpen]) return
     const { client, id } = this[kOpen]
-    for (const { id: peerId, down, peer } of client.takePeers(id)) {
+    for (const text of client.takePeers(id)) {
+      const news = /** @type {PeerNews | typeof MALFORMED} */ (parseText(text, AROUND_DATA))
+      // The engine has read what they announce, and lets nothing else through.
+      if (news === MALFORMED) continue
+      const { id: peerId, down, peer } = news
       if (down && this[kIsOpen]) this.#down(peerId, down)
       if (peer && this[kIsOpen]) this.#is(peerId, peer)
     }
@@ -141,11 +160,9 @@ class Discovery extends Handle {
    * @param {string} id
    * @param {PeerState} state
    */
-  #is(id, { isNew, data: text, port, addresses, plain, since }) {
+  #is(id, { isNew, data: announced, port, addresses, plain, since }) {
     const previous = this.#peers.get(id)
-    const data = text === undefined ? previous?.data : parseText(text)
-    // The engine has read it, and lets nothing else through.
-    if (data === MALFORMED) return
+    const data = announced ?? previous?.data
     const peer = Object.freeze({
       id,
       data: /** @type {Record<string, any>} */ (data),

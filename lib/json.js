@@ -23,16 +23,17 @@ function parse(bytes) {
  * As `parse`, of what has been decoded.
  *
  * @param {string} text
+ * @param {number} [around] levels of it that are ours
  * @returns {unknown} MALFORMED if it is not JSON, or nested more than 64 levels deep
  */
-function parseText(text) {
+function parseText(text, around = 0) {
   let value
   try {
     value = JSON.parse(text)
   } catch {
     return MALFORMED
   }
-  return clean(value, 1) ? value : MALFORMED
+  return clean(value, 1 - around) ? value : MALFORMED
 }
 
 /**

@@ -13,7 +13,7 @@ use napi::{Env, Error, Result, Status};
 use napi_derive::napi;
 use rustc_hash::FxHashMap;
 
-use super::discovery::{DiscoverOptions, DiscoveryStats, PeerNews};
+use super::discovery::{DiscoverOptions, DiscoveryStats, news_text};
 use super::options::{
     CastOptions, CasterStats, Fault, InterfaceReport, ListenOptions, ListenerStats, Notice, Opened, Source,
     parse_group,
@@ -156,10 +156,11 @@ impl Client {
         self.client.ask_everybody(ObjectId(id));
     }
 
-    /// Takes what is to be told of a discovery's peers, as a notice has said; if there is more, another notice comes.
+    /// Takes what is to be told of a discovery's peers, as a notice has said, each as JSON; if there is more, another notice
+    /// comes.
     #[napi(catch_unwind)]
-    pub fn take_peers(&self, id: u32) -> Vec<PeerNews> {
-        self.client.take_peers(ObjectId(id)).into_iter().map(Into::into).collect()
+    pub fn take_peers(&self, id: u32) -> Vec<String> {
+        self.client.take_peers(ObjectId(id)).iter().map(news_text).collect()
     }
 
     /// The counts of a discovery that is open.

@@ -203,7 +203,8 @@ pub fn longest(app: &str, id: &str, data: &str) -> usize {
     Codec::new(app).encode(&announcement).len()
 }
 
-fn quoted(text: &str) -> String {
+/// A text as JSON.
+pub(crate) fn quoted(text: &str) -> String {
     Value::from(text).to_string()
 }
 
