@@ -1,16 +1,24 @@
 //! What the native programs of the tests and the bench have in common. Linux only.
 //!
 //! - `traffic` sends datagrams at an exact rate
+//! - `peers` sends what many peers announce
 //! - `bare` hears them with nothing but recvmmsg(2): what the least is that hearing costs
 //! - `arrivals` says when datagrams have come
 
 use std::error::Error;
-use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::os::fd::AsRawFd;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use std::{io, thread};
 
 use socket2::SockRef;
+
+/// The most datagrams in one system call.
+pub const BATCH: usize = 64;
+
+/// The shortest wait: less than the scheduler's own error.
+const WAIT: Duration = Duration::from_micros(50);
 
 /// As much as lan-peers asks for.
 const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
@@ -35,6 +43,51 @@ pub fn hear(address: Ipv4Addr, group: Ipv4Addr, patience: Duration) -> io::Resul
     socket.set_read_timeout(Some(patience))?;
     println!("{{\"port\":{}}}", socket.local_addr()?.port());
     Ok(socket)
+}
+
+/// A group and port, as system calls take it.
+pub fn destination(group: Ipv4Addr, port: u16) -> libc::sockaddr_in {
+    libc::sockaddr_in {
+        sin_family: libc::AF_INET as libc::sa_family_t,
+        sin_port: port.to_be(),
+        sin_addr: libc::in_addr { s_addr: u32::from(group).to_be() },
+        sin_zero: [0; 8],
+    }
+}
+
+/// Has `send` send `count` in all, `rate` a second, or as fast as it goes if that is 0. It is told the number of the next one,
+/// from 0, and how many are due, [`BATCH`] at most, and says how many it has sent. Prints the seconds it took.
+pub fn at_rate(
+    rate: f64,
+    count: u32,
+    mut send: impl FnMut(u32, usize) -> Result<u32, Box<dyn Error>>,
+) -> Result<(), Box<dyn Error>> {
+    let start = Instant::now();
+    let mut sent = 0;
+    while sent < count {
+        // What is due by now, in one go.
+        let due = match rate {
+            0.0 => count,
+            rate => ((start.elapsed().as_secs_f64() * rate) as u32 + 1).min(count),
+        };
+        while sent < due {
+            sent += send(sent, ((due - sent) as usize).min(BATCH))?;
+        }
+        thread::sleep(WAIT);
+    }
+    println!("{:.3}", start.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// Sends as many as there are headers; gives how many were sent.
+///
+/// # Safety
+/// What the headers point to is as sendmmsg(2) wants it.
+pub unsafe fn send_all(socket: &UdpSocket, headers: &mut [libc::mmsghdr]) -> io::Result<u32> {
+    // SAFETY: the caller sees to it.
+    let sent =
+        unsafe { libc::sendmmsg(socket.as_raw_fd(), headers.as_mut_ptr(), headers.len() as libc::c_uint, 0) };
+    u32::try_from(sent).map_err(|_| io::Error::last_os_error())
 }
 
 /// Now, by the clock that `process.hrtime` of Node has, too (CLOCK_MONOTONIC), in nanoseconds.

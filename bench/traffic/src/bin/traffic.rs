@@ -6,17 +6,11 @@
 //! that, too. Prints the seconds it took.
 
 use std::error::Error;
-use std::io::Write;
+use std::io::{self, Write};
 use std::net::{Ipv4Addr, UdpSocket};
-use std::os::fd::AsRawFd;
-use std::time::{Duration, Instant};
-use std::{io, thread};
 
 use socket2::SockRef;
-use traffic::{arguments, headers, monotonic_nanoseconds, parse};
-
-/// The most datagrams in one system call.
-const BATCH: usize = 64;
+use traffic::{BATCH, arguments, at_rate, destination, headers, monotonic_nanoseconds, parse, send_all};
 
 const NUMBER: usize = 8;
 const NUMBER_AND_TIME: usize = 28;
@@ -25,20 +19,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [address, group, port, bytes, rate, count] =
         arguments("traffic <address> <group> <port> <bytes> <per second> <count>")?;
     let address: Ipv4Addr = parse(&address)?;
-    let group: Ipv4Addr = parse(&group)?;
-    let port: u16 = parse(&port)?;
+    let to = destination(parse(&group)?, parse(&port)?);
     let bytes: usize = parse(&bytes)?;
-    let rate: f64 = parse(&rate)?;
-    let count: u32 = parse(&count)?;
 
     let socket = UdpSocket::bind((address, 0))?;
     SockRef::from(&socket).set_multicast_if_v4(&address)?;
-    let to = libc::sockaddr_in {
-        sin_family: libc::AF_INET as libc::sa_family_t,
-        sin_port: port.to_be(),
-        sin_addr: libc::in_addr { s_addr: u32::from(group).to_be() },
-        sin_zero: [0; 8],
-    };
     let mut payloads = vec![vec![b'.'; bytes]; BATCH];
     let mut vectors: Vec<_> = payloads
         .iter_mut()
@@ -46,29 +31,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         .collect();
     // SAFETY: payloads and vectors stay where they are, and the payloads are written to between calls only.
     let mut headers = unsafe { headers(&mut vectors, Some(&to)) };
-
-    let start = Instant::now();
-    let mut sent = 0;
-    while sent < count {
-        // What is due by now, in one go; then a wait that is shorter than the scheduler's own error.
-        let due = match rate {
-            0.0 => count,
-            rate => ((start.elapsed().as_secs_f64() * rate) as u32 + 1).min(count),
-        };
-        while sent < due {
-            let batch = ((due - sent) as usize).min(BATCH);
-            for (payload, number) in payloads.iter_mut().zip(sent..).take(batch) {
-                label(payload, number)?;
-            }
-            // SAFETY: see above.
-            let taken =
-                unsafe { libc::sendmmsg(socket.as_raw_fd(), headers.as_mut_ptr(), batch as libc::c_uint, 0) };
-            sent += u32::try_from(taken).map_err(|_| io::Error::last_os_error())?;
+    at_rate(parse(&rate)?, parse(&count)?, |next, due| {
+        for (payload, number) in payloads.iter_mut().zip(next..).take(due) {
+            label(payload, number)?;
         }
-        thread::sleep(Duration::from_micros(50));
-    }
-    println!("{:.3}", start.elapsed().as_secs_f64());
-    Ok(())
+        // SAFETY: see above.
+        Ok(unsafe { send_all(&socket, &mut headers[..due]) }?)
+    })
 }
 
 /// Writes number and time into a payload, as far as they fit.
