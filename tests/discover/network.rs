@@ -13,39 +13,7 @@ use lan_peers::discover::peer::{Source, To};
 use lan_peers::discover::{Arrival, Discovery, Options, Whom};
 use lan_peers::net::InterfaceIndex;
 
-/// Numbers as chance would have them, the same for the same seed: SplitMix64.
-#[derive(Clone, Debug)]
-pub(crate) struct Chance(pub(crate) u64);
-
-impl Chance {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// From 0 to 1.
-    pub(crate) fn part(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
-    }
-}
-
-/// How datagrams travel.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Weather {
-    /// The part that is lost, for each receiver by itself.
-    pub(crate) loss: f64,
-    /// The part that comes twice.
-    pub(crate) twice: f64,
-    /// How long they take: at least, and at most. So they overtake each other.
-    pub(crate) delay: (Duration, Duration),
-}
-
-/// All arrive, once, and soon.
-pub(crate) const FAIR: Weather =
-    Weather { loss: 0.0, twice: 0.0, delay: (Duration::from_micros(100), Duration::from_micros(500)) };
+use crate::weather::{Chance, Weather};
 
 /// What travels.
 type Datagram = Rc<Result<Message, Refusal>>;
@@ -331,13 +299,7 @@ impl Network {
     }
 
     fn carry(&mut self, from: usize, to: usize, to_which: To, datagram: &Datagram) {
-        let Weather { loss, twice, delay: (least, most) } = self.weather;
-        let times = 1 + u8::from(self.chance.part() < twice);
-        for _ in 0..times {
-            if self.chance.part() < loss {
-                continue;
-            }
-            let delay = least + (most - least).mul_f64(self.chance.part());
+        for delay in self.weather.arrivals(&mut self.chance) {
             self.next += 1;
             self.in_flight.insert(self.next, (from, to_which, Rc::clone(datagram)));
             let what = What::Arrives(self.next);
