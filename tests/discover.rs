@@ -246,3 +246,48 @@ fn in_an_hour_of_loss_none_of_a_hundred_is_thought_gone() {
     network.pass(3600 * SECOND);
     assert_eq!(downs(&network), []);
 }
+
+#[test]
+#[ignore = "takes minutes unless optimized: scripts/nightly"]
+fn a_thousand_start_at_once_and_then_three_come_each_second() {
+    let mut network = Network::new(9, FAIR);
+    for _ in 0..1000 {
+        network.add();
+    }
+    network.pass(4 * SECOND);
+    assert_eq!(network.least_known(), 999);
+    let (to_group, to_one) = (network.to_group, network.to_one);
+    println!("1,000 at once: {to_group} announcements to the group, {to_one} answers in 4 s");
+    // Four of the start each, and two questions at most; the burst answers.
+    assert!(to_group <= 1000 * 6 + 4 * 55, "{to_group}");
+    assert!(to_one <= 1000 * 200, "{to_one}");
+
+    let a_second = |network: &mut Network, seconds: u32, newcomers: u32| {
+        let before = (network.to_group, network.to_one);
+        for _ in 0..seconds {
+            for _ in 0..newcomers {
+                network.add();
+                network.pass(SECOND / newcomers);
+            }
+            if newcomers == 0 {
+                network.pass(SECOND);
+            }
+        }
+        let rate = |after: u64, before: u64| (after - before) as f64 / f64::from(seconds);
+        (rate(network.to_group, before.0), rate(network.to_one, before.1))
+    };
+    // The first steady ones come up to 22 s after the start.
+    network.pass(22 * SECOND);
+    let (steady, answers) = a_second(&mut network, 20, 0);
+    println!("then {steady} announcements a second, {answers} answers");
+    assert!((45.0..=55.0).contains(&steady), "{steady}");
+    assert!(answers < 1.0, "{answers}");
+    let (group, answers) = a_second(&mut network, 20, 3);
+    println!("with three newcomers a second {group} announcements and {answers} answers a second");
+    assert!(group <= 55.0 + 3.0 * 6.0, "{group}");
+    // Each of the others answers each of them once, and once more if it asks again.
+    assert!(answers <= 3.0 * 1060.0 * 2.0, "{answers}");
+    network.pass(10 * SECOND);
+    assert_eq!(network.least_known(), 1059);
+    assert_eq!(downs(&network), []);
+}
