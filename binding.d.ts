@@ -17,6 +17,11 @@ export declare class Client {
   cast(payload: Buffer, options: CastOptions): number | Fault
   /** Opens a discovery, which begins at once. */
   discover(options: DiscoverOptions): Opened | Fault
+  /**
+   * Gives a discovery of this `app` its keys, 32 bytes each, one after another: the first seals, all open. It begins
+   * with that.
+   */
+  unlock(id: number, app: string, keys: Buffer): void
   /** Changes what a discovery announces: the JSON of an object. */
   announce(id: number, data: string): void
   /** Has a discovery ask everybody who is there again. */
@@ -69,7 +74,7 @@ export declare class Client {
 }
 
 /** How long an announcement of this JSON can become, in bytes; `null` if it cannot be announced. */
-export declare function announcementLength(id: string, app: string, data: string): number | null
+export declare function announcementLength(id: string, app: string, data: string, sealed: boolean): number | null
 
 /** The most payload that one `take` gives, in bytes. */
 export declare const BATCH_BYTES: number
@@ -116,6 +121,10 @@ export interface DiscoverOptions {
   rate: number
   plain: boolean
   maxPeers: number
+  /** It waits for its keys, see `unlock`. */
+  sealed: boolean
+  /** Milliseconds. */
+  clockTolerance: number
   groups: Array<string>
   port: number
   seeds: Array<string>
@@ -135,6 +144,8 @@ export interface DiscoveryStats {
   announcements: number
   refused: number
   unauthenticated: number
+  replayed: number
+  stale: number
   rateLimited: number
 }
 
@@ -204,7 +215,7 @@ export declare const MAX_PAYLOAD: number
 export interface Notice {
   /** 0 with 'interfaces': of every object. */
   id: number
-  kind: 'warning' | 'no-interface' | 'interfaces' | 'unresolved' | 'peers' | 'id-conflict' | 'table-full' | 'closed' | 'failed'
+  kind: 'warning' | 'no-interface' | 'interfaces' | 'unresolved' | 'peers' | 'id-conflict' | 'table-full' | 'unauthenticated' | 'clock-skew' | 'closed' | 'failed'
   /** Of a warning. */
   fault?: Fault
   /** Of 'no-interface': those that there are. */
@@ -213,6 +224,8 @@ export interface Notice {
   hostname?: string
   /** Of 'unresolved' and 'failed'. */
   reason?: string
+  /** Of 'clock-skew': by how many milliseconds the other clock is ahead. */
+  skew?: number
 }
 
 /** A listener that is open. */

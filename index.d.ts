@@ -63,7 +63,7 @@ export function cast(payload: Payload, intervalMs?: number, options?: CastOption
  * thread of its own, whatever the event loop is doing: the program is told only what changes. On the wire it is JSON, see
  * docs/protocol.md; programs that send bare JSON objects to the same group are peers, too (see `plain`).
  *
- * Whatever is announced is heard, and can be made up, by anybody on the network. An open discovery keeps the process alive;
+ * Whatever is announced is heard, and can be made up, by anybody on the network, unless there is a `key`. An open discovery keeps the process alive;
  * see `unref`.
  *
  * @param data an object to announce as JSON, without the key `lan-peers`, nested at most 64 levels deep; `{}` if left out. With
@@ -281,8 +281,9 @@ export interface DiscoverOptions extends GroupOptions {
   port?: number | undefined
 
   /**
-   * Whom to announce to by unicast, too, for networks without multicast: as {@link CastOptions.to}. On one network it is enough
-   * that one of two names the other, who then answers; across routers both have to, or one name that stands for both.
+   * Whom to announce to by unicast, too, for networks without multicast: as {@link CastOptions.to}. On one network, or with
+   * `key`, it is enough that one of two names the other, who then answers; across routers without both have to, or one name that
+   * stands for both.
    * Several programs on one computer need a `port` each, for what is sent to a shared one reaches one of them.
    *
    * @default []
@@ -304,9 +305,27 @@ export interface DiscoverOptions extends GroupOptions {
   ttl?: number | undefined
 
   /**
+   * Seals what is announced: only those with the same key, and the same `app`, can read it, or be peers (XChaCha20-Poly1305). A
+   * key has 32 bytes; a string is a passphrase, of which a key is made by scrypt (RFC 7914), for which the first announcement waits
+   * about a tenth of a second. Of several the first seals, and all open: so keys can be changed one computer after another.
+   *
+   * What is not sealed with one of them is dropped and counted `unauthenticated`, and told once by a `'warning'` `UNAUTHENTICATED`. What
+   * this promises, and what not, is in docs/protocol.md.
+   */
+  key?: string | Uint8Array | readonly (string | Uint8Array)[] | undefined
+
+  /**
+   * By how many milliseconds the clock of an unknown peer may be off ours, with `key`: 1,000 to 86,400,000. What is further off may be
+   * an announcement of long ago that somebody repeats; it is counted `stale`, and told once by a `'warning'` `CLOCK_SKEW`.
+   *
+   * @default 60000
+   */
+  clockTolerance?: number | undefined
+
+  /**
    * Whether those are peers, too, who send bare JSON objects to the group, as programs with `dgram` do: see {@link Peer.plain}.
    *
-   * @default true without `app`
+   * @default true without `app` and `key`; with `key` it cannot be
    */
   plain?: boolean | undefined
 
@@ -362,6 +381,9 @@ export interface SystemError extends Error {
  * - `'ENOTFOUND'`: the name `hostname` in `to` or `seeds` does not resolve
  * - `'ID_CONFLICT'`: somebody else announces itself with the `id` of this discovery
  * - `'TABLE_FULL'`: a peer was heard for whom there is no room, see `maxPeers`
+ * - `'UNAUTHENTICATED'`: others announce to the same group with another `key`, or without
+ * - `'CLOCK_SKEW'`: the clock of somebody with the same `key` is `skew` milliseconds ahead of ours
+ * - `'NO_KEY'`: no key can be made of a passphrase, for want of memory; `'close'` follows
  * - `'ENGINE_FAILED'`: a fault of lan-peers itself; `'close'` follows
  *
  * Whatever fails is tried again: what could not be opened or joined after 250 ms, then less and less often up to
@@ -384,6 +406,8 @@ export interface Warning extends Error {
   port?: number
   /** The name that does not resolve. */
   hostname?: string
+  /** Milliseconds by which another clock is ahead; negative if it is behind. */
+  skew?: number
 }
 
 /** An interface of this computer, and what is done with it. `State` is what can be said of its use. */
@@ -720,8 +744,12 @@ export interface DiscoveryStats {
   announcements: number
   /** Announcements for which the table had no room, and what came by unicast through a router from nobody in `seeds`. */
   refused: number
-  /** Sealed announcements, which this discovery cannot open. */
+  /** What is sealed and cannot be opened with a key that is here; and with `key` what is not sealed. */
   unauthenticated: number
+  /** Announcements that are older than the newest of who made them, and came more than 5 s after it. */
+  replayed: number
+  /** Sealed announcements that are too old, or by a clock that is too far off. */
+  stale: number
   /** Datagrams not looked at, for more than 2,000 a second came from one address, or 20,000 from unknown ones. */
   rateLimited: number
 }

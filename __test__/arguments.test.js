@@ -291,6 +291,7 @@ const DISCOVER_OPTIONS = [
     interval: [100, 600_000],
     rate: [1, 1_000_000],
     maxPeers: [1, 1_000_000],
+    clockTolerance: [1000, 86_400_000],
     ttl: [0, 255]
   }).flatMap(([name, [least, most]]) =>
     [least - 1, most + 1].map(

@@ -187,9 +187,12 @@ expectAssignable<Parameters<typeof discover>[1]>({
   ttl: 1,
   plain: false,
   maxPeers: 100,
+  key: ['passphrase', Buffer.alloc(32), new Uint8Array(32)],
+  clockTolerance: 1000,
   signal: AbortSignal.timeout(1000)
 })
 expectError(discover('data'))
+expectError(discover({}, { key: 5 }))
 expectError(discover({}, { to: '10.0.0.7' }))
 expectError(discover({}, { encoding: 'json' }))
 expectError(discover({}, { id: 5 }))

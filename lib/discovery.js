@@ -4,6 +4,7 @@ const { emitSafely, kEnded, kPeers } = require('./environment.js')
 const errors = require('./errors.js')
 const { Handle, kCheckSize, kIsOpen, kOpen } = require('./handle.js')
 const { MALFORMED, parseText } = require('./json.js')
+const { keyBytes } = require('./keys.js')
 const { Messages } = require('./messages.js')
 const { discoverOptions, validData } = require('./options.js')
 const { PeerChanges, Peers, kDelete, kSet } = require('./peers.js')
@@ -34,8 +35,8 @@ const AROUND_DATA = 2
 /** Announces itself, and knows who else does. See `Discovery` in index.d.ts. */
 class Discovery extends Handle {
   #environment
-  #id
-  #app
+  /** @type {{ id: string, app: string, sealed: boolean }} */
+  #self
   #peers = new Peers()
   /** @type {Set<Messages<PeerEvent>>} */
   #iterators = new Set()
@@ -47,22 +48,47 @@ class Discovery extends Handle {
    */
   constructor(environment, data = {}, options = undefined) {
     const { binding } = environment
-    const { signal, id: chosen, ...settings } = discoverOptions(binding, options)
-    const id = chosen ?? randomId()
-    const { json, length } = validData(binding, data, id, settings.app)
+    const { signal, id: chosen, keys, ...settings } = discoverOptions(binding, options)
+    const self = { id: chosen ?? randomId(), app: settings.app, sealed: keys !== undefined }
+    const { json, length } = validData(binding, data, self)
     const opened = signal?.aborted
       ? undefined
-      : environment.client.discover({ id, data: json, ...settings })
+      : environment.client.discover({ ...settings, ...self, data: json })
     if (opened && 'errno' in opened) throw errors.systemError(opened)
     super(environment, opened?.id, signal)
     this.#environment = environment
-    this.#id = id
-    this.#app = settings.app
+    this.#self = self
     this[kCheckSize](length)
+    if (opened && keys) this.#unlock(keys)
+  }
+
+  /**
+   * Has it begin, with its keys, as soon as they are made.
+   *
+   * @param {(string | Uint8Array)[]} keys
+   */
+  #unlock(keys) {
+    const begin = (/** @type {Buffer} */ bytes) => {
+      if (this[kIsOpen]) {
+        const { client, id } = this[kOpen]
+        client.unlock(id, this.#self.app, bytes)
+      }
+      bytes.fill(0)
+    }
+    const bytes = keyBytes(keys, this.#self.app)
+    if (bytes instanceof Promise) {
+      bytes.then(begin, (error) => {
+        // For want of memory: it can never begin.
+        this.#environment.warn(this, errors.noKey(error))
+        if (this[kIsOpen]) void this.close()
+      })
+    } else {
+      begin(bytes)
+    }
   }
 
   get id() {
-    return this.#id
+    return this.#self.id
   }
 
   get peers() {
@@ -74,7 +100,7 @@ class Discovery extends Handle {
    */
   announce(data) {
     const { client, id } = this[kOpen]
-    const { json, length } = validData(this.#environment.binding, data, this.#id, this.#app)
+    const { json, length } = validData(this.#environment.binding, data, this.#self)
     client.announce(id, json)
     this[kCheckSize](length)
   }
@@ -97,6 +123,8 @@ class Discovery extends Handle {
       announcements = 0,
       refused = 0,
       unauthenticated = 0,
+      replayed = 0,
+      stale = 0,
       rateLimited = 0
     } = client.discoveryStats(id) ?? {}
     const { sent = 0, failed = 0 } = client.casterStats(id) ?? {}
@@ -112,6 +140,8 @@ class Discovery extends Handle {
       announcements,
       refused,
       unauthenticated,
+      replayed,
+      stale,
       rateLimited
     }
   }
@@ -166,7 +196,7 @@ class Discovery extends Handle {
     const peer = Object.freeze({
       id,
       data: /** @type {Record<string, any>} */ (data),
-      app: plain ? '' : this.#app,
+      app: plain ? '' : this.#self.app,
       address: addresses[0].address,
       port,
       addresses: Object.freeze(addresses.map((address) => Object.freeze(address))),

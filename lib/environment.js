@@ -199,7 +199,7 @@ class Environment {
   /**
    * @param {import('../binding').Notice} notice
    */
-  #notice({ id, kind, fault, interfaces, hostname, reason }) {
+  #notice({ id, kind, fault, interfaces, hostname, reason, skew }) {
     if (kind === 'interfaces') {
       const handles = id === EVERY_OBJECT ? [...this.#objects.values()] : [this.#objects.get(id)]
       for (const handle of handles) handle?.[kInterfaces]()
@@ -225,6 +225,14 @@ class Environment {
     }
     if (kind === 'table-full') {
       this.warn(handle, errors.tableFull())
+      return
+    }
+    if (kind === 'unauthenticated') {
+      this.warn(handle, errors.unauthenticated())
+      return
+    }
+    if (kind === 'clock-skew') {
+      this.warn(handle, errors.clockSkew(Number(skew)))
       return
     }
     if (kind === 'unresolved') {

@@ -179,7 +179,45 @@ const tableFull = () =>
     hint: 'Raise options.maxPeers, of which one address may have an eighth. Peers that are there stay.'
   })
 
+const unauthenticated = () =>
+  Object.assign(
+    coded(
+      Error,
+      'UNAUTHENTICATED',
+      'Others announce to the same group with another key, or without'
+    ),
+    {
+      hint: 'If they should be peers, give all the same options.key and options.app; else they do no harm.'
+    }
+  )
+
+/**
+ * @param {number} skew in milliseconds
+ */
+const clockSkew = (skew) =>
+  Object.assign(
+    coded(
+      Error,
+      'CLOCK_SKEW',
+      `The clock of a peer is ${Math.abs(skew)} ms ${skew > 0 ? 'ahead of' : 'behind'} ours`
+    ),
+    {
+      skew,
+      hint: 'Set the clocks, or raise options.clockTolerance; or it is an announcement of long ago, repeated by somebody.'
+    }
+  )
+
+/**
+ * @param {Error} cause
+ */
+const noKey = (cause) =>
+  Object.assign(coded(Error, 'NO_KEY', `No key can be made of a passphrase: ${cause.message}`), {
+    cause,
+    hint: 'It takes 32 MiB of memory for a moment; a Buffer of 32 bytes takes none.'
+  })
+
 module.exports = {
+  clockSkew,
   closed,
   engineFailed,
   idConflict,
@@ -187,10 +225,12 @@ module.exports = {
   invalidArgValue,
   largePayload,
   noInterface,
+  noKey,
   outOfRange,
   payloadTooLarge,
   readOnly,
   systemError,
   tableFull,
+  unauthenticated,
   unresolved
 }

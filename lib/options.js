@@ -122,7 +122,9 @@ function discoverOptions(binding, given) {
     seeds = [],
     broadcast = false,
     ttl = 1,
-    plain = app === '',
+    key,
+    clockTolerance = 60_000,
+    plain = app === '' && key === undefined,
     maxPeers = 10_000,
     signal
   } = options
@@ -130,8 +132,17 @@ function discoverOptions(binding, given) {
     const expected = "must have 1 to 64 characters, and not begin with 'plain:'"
     throw invalidArgValue('options.id', expected, id)
   }
+  if (key !== undefined && plain === true) {
+    throw invalidArgValue(
+      'options.plain',
+      'must be false with options.key: bare objects have none',
+      plain
+    )
+  }
   return {
     id,
+    keys: validKeys(key),
+    clockTolerance: integer('options.clockTolerance', clockTolerance, 1000, 86_400_000),
     app: wellFormed('options.app', app),
     interval: integer('options.interval', interval, 100, 600_000),
     rate: integer('options.rate', rate, 1, 1_000_000),
@@ -147,20 +158,48 @@ function discoverOptions(binding, given) {
   }
 }
 
+/** The length of a key in bytes. */
+const KEY = 32
+
+/**
+ * A key, or several: each as bytes, or a passphrase. What is wrong with one is said without showing it.
+ *
+ * @param {unknown} value
+ * @returns {(string | Uint8Array)[] | undefined}
+ */
+function validKeys(value) {
+  if (value === undefined) return undefined
+  const list = Array.isArray(value) ? value : [value]
+  if (list.length === 0) throw invalidArgValue('options.key', 'must have at least one key', value)
+  // By index, for the methods of arrays pass over holes.
+  for (let i = 0; i < list.length; i++) {
+    const key = list[i]
+    const name = list === value ? `options.key[${i}]` : 'options.key'
+    const isBytes = key instanceof Uint8Array
+    if (!isBytes && typeof key !== 'string') {
+      throw invalidArgType(name, 'a Buffer or Uint8Array of 32 bytes, or a passphrase', key)
+    }
+    if (isBytes && key.length !== KEY) {
+      throw invalidArgValue(name, `must have ${KEY} bytes`, `${key.length} bytes`)
+    }
+    if (key.length === 0) throw invalidArgValue(name, 'must not be empty', '')
+  }
+  return list
+}
+
 /**
  * The JSON of what a discovery announces, and the most bytes that it makes a datagram.
  *
  * @param {Binding} binding
  * @param {unknown} value
- * @param {string} id
- * @param {string} app
+ * @param {{ id: string, app: string, sealed: boolean }} discovery
  */
-function validData(binding, value, id, app) {
+function validData(binding, value, { id, app, sealed }) {
   if (Array.isArray(value) || ArrayBuffer.isView(value)) {
     throw invalidArgType('data', 'an object to announce as JSON', value)
   }
   const json = jsonOf('data', 'an object to announce as JSON', value)
-  const length = binding.announcementLength(id, app, json)
+  const length = binding.announcementLength(id, app, json, sealed)
   if (length === null) {
     const expected = `must be an object in JSON, nested at most 64 levels deep, without the key "lan-peers"`
     throw invalidArgValue('data', expected, value)

@@ -7,9 +7,11 @@ mod gone;
 pub mod news;
 pub mod peer;
 pub mod schedule;
+pub mod seal;
 pub mod table;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::net::InterfaceIndex;
@@ -19,6 +21,7 @@ use announcement::{Announcement, Ask, Codec, Message, Refusal, Says};
 use news::Told;
 use peer::{Peer, Source, To};
 use schedule::{Outgoing, PerSecond, Schedule};
+use seal::Ring;
 use table::{Described, Heard, Table};
 
 /// The most peers a second that are asked whether they are still there.
@@ -46,6 +49,10 @@ pub struct Options {
     pub plain: bool,
     /// How many peers there is room for.
     pub max_peers: usize,
+    /// What all is sealed with, and everything else refused.
+    pub ring: Option<Arc<Ring>>,
+    /// By how much what is sealed may be off our clock.
+    pub tolerance: Duration,
 }
 
 /// To whom something is sent.
@@ -81,8 +88,12 @@ pub struct Counts {
     pub malformed: u64,
     /// Of a later version.
     pub later: u64,
-    /// Sealed, where nothing is to be.
+    /// Sealed, and there is no key for it; or not sealed, and there are keys.
     pub unauthenticated: u64,
+    /// What had been heard before, long ago.
+    pub replayed: u64,
+    /// Sealed, and too old, or from a clock that is too far off.
+    pub stale: u64,
     /// Those for whom there was no room, or who were not believed.
     pub refused: u64,
     /// What was not looked at, for too much came from there.
@@ -96,6 +107,10 @@ pub struct Warnings {
     pub id_conflict: bool,
     /// The table is full.
     pub full: bool,
+    /// Others announce without a key of ours.
+    pub unauthenticated: bool,
+    /// The clock of somebody who has our key is off by so many milliseconds, more than may be: ahead of ours if positive.
+    pub skew: Option<i64>,
 }
 
 /// One that announces, and keeps a table of who does.
@@ -120,11 +135,11 @@ pub struct Discovery {
 impl Discovery {
     /// One that sends nothing before it is [`Discovery::start`]ed.
     pub fn new(options: Options) -> Self {
-        let Options { id, app, boot, data, interval, rate, plain, max_peers } = options;
+        let Options { id, app, boot, data, interval, rate, plain, max_peers, ring, tolerance } = options;
         Self {
-            codec: Codec::new(&app),
+            codec: ring.map_or_else(|| Codec::new(&app), |ring| Codec::sealed(&app, ring)),
             admission: Admission::default(),
-            table: Table::new(max_peers),
+            table: Table::new(max_peers, tolerance),
             schedule: Schedule::new(interval, rate),
             id,
             boot,
@@ -138,6 +153,21 @@ impl Discovery {
         }
     }
 
+    /// Whether only what is sealed with a key counts.
+    pub fn is_sealed(&self) -> bool {
+        self.codec.is_sealed()
+    }
+
+    /// Whether it is to be sealed, and the keys are not there yet: then nothing can be said or heard.
+    pub fn is_locked(&self) -> bool {
+        self.codec.is_locked()
+    }
+
+    /// Here are the keys.
+    pub fn unlock(&mut self, ring: Arc<Ring>) {
+        self.codec.unlock(ring);
+    }
+
     /// Begins to announce, or begins again: everywhere, or on an interface that is new. `chance` is from 0 to 1, as all
     /// that is handed in here.
     pub fn start(&mut self, on: Option<InterfaceIndex>, now: Instant, chance: f64) {
@@ -149,9 +179,9 @@ impl Discovery {
         self.schedule.stop(on);
     }
 
-    /// This host has slept, or nothing was heard for another reason that is ours: nobody's silence counts.
-    pub fn awake(&mut self, now: Instant, chance: f64) {
-        self.table.awake(now);
+    /// This host has slept for so long, or nothing was heard for another reason that is ours: nobody's silence counts.
+    pub fn awake(&mut self, now: Instant, slept: Duration, chance: f64) {
+        self.table.awake(now, slept);
         self.schedule.start(None, now, chance);
     }
 
@@ -187,21 +217,24 @@ impl Discovery {
         let Arrival { from, to, from_here, now, wall } = arrival;
         let heard = match message {
             Ok(Message::Announcement(announcement)) if announcement.id == self.id => {
-                // The goodbye of the one before us with this id may be late.
-                let goes = announcement.says == Says::Bye;
+                // The goodbye of the one before us with this id may be late; what it sealed can be repeated by anybody.
+                let is_old =
+                    announcement.says == Says::Bye || self.codec.is_sealed() && announcement.boot < self.boot;
                 let is_ours = announcement.boot == self.boot && announcement.seq <= self.seq;
-                self.warnings.id_conflict |= !is_ours && !goes;
+                self.warnings.id_conflict |= !is_ours && !is_old;
                 return;
             }
             Ok(Message::Announcement(announcement)) => {
-                self.schedule.claims(announcement.known, now);
-                if to == To::Sender && !from_here {
-                    self.schedule.answered();
-                }
                 let heard = self.table.hear(announcement, from, to, now, wall);
-                let ask = announcement.ask.or((heard == Heard::New).then_some(Ask::Directly));
-                if let Some(ask) = ask.filter(|_| matches!(announcement.says, Says::Data(_))) {
-                    self.schedule.owe(ask, from, self.peers(), now, chance);
+                if !matches!(heard, Heard::Replayed | Heard::Stale { .. }) {
+                    self.schedule.claims(announcement.known, now);
+                    if to == To::Sender && !from_here {
+                        self.schedule.answered();
+                    }
+                    let ask = announcement.ask.or((heard == Heard::New).then_some(Ask::Directly));
+                    if let Some(ask) = ask.filter(|_| matches!(announcement.says, Says::Data(_))) {
+                        self.schedule.owe(ask, from, self.peers(), now, chance);
+                    }
                 }
                 heard
             }
@@ -209,12 +242,25 @@ impl Discovery {
             Ok(Message::Plain(_)) | Err(Refusal::OtherApp) => return,
             Err(Refusal::Malformed) => return self.counts.malformed += 1,
             Err(Refusal::Version) => return self.counts.later += 1,
-            Err(Refusal::Sealed) => return self.counts.unauthenticated += 1,
+            Err(refusal @ (Refusal::Sealed | Refusal::Unsealed | Refusal::Foreign)) => {
+                self.counts.unauthenticated += 1;
+                // Who has no key may well be beside those who have.
+                self.warnings.unauthenticated |= *refusal != Refusal::Sealed;
+                return;
+            }
         };
         self.counts.announcements += 1;
-        if heard == Heard::Refused {
-            self.counts.refused += 1;
-            self.warnings.full = true;
+        match heard {
+            Heard::New | Heard::Known | Heard::Ignored => {}
+            Heard::Refused => {
+                self.counts.refused += 1;
+                self.warnings.full = true;
+            }
+            Heard::Replayed => self.counts.replayed += 1,
+            Heard::Stale { skew } => {
+                self.counts.stale += 1;
+                self.warnings.skew.get_or_insert(skew);
+            }
         }
     }
 
@@ -225,9 +271,15 @@ impl Discovery {
         silence.into_iter().chain(self.schedule.earliest()).min()
     }
 
-    /// Does what is due, and has `send` send what is to be sent. All that has come by now must have been heard: who is silent
+    /// Does what is due, at `now`, which is `wall` in milliseconds since 1970, and has `send` send what is to be sent. All that has come by now must have been heard: who is silent
     /// is looked for at `now`, or a little later.
-    pub fn due(&mut self, now: Instant, mut chance: impl FnMut() -> f64, mut send: impl FnMut(Whom, &[u8])) {
+    pub fn due(
+        &mut self,
+        now: Instant,
+        wall: u64,
+        mut chance: impl FnMut() -> f64,
+        mut send: impl FnMut(Whom, &[u8]),
+    ) {
         self.looked = Some(now);
         let mut doubted = Vec::new();
         let doubts = &mut self.doubts;
@@ -237,26 +289,31 @@ impl Discovery {
             }
         });
         for source in doubted {
-            send(Whom::One(source), &self.announcement(Some(Ask::Directly)));
+            if let Some(question) = self.announcement(Some(Ask::Directly), wall) {
+                send(Whom::One(source), &question);
+            }
         }
         let peers = self.peers();
         let mut due = Vec::new();
         self.schedule.due(peers, now, chance, |one| due.push(one));
         for one in due {
+            let ask = match one {
+                Outgoing::Announce { ask, .. } => ask,
+                Outgoing::Answer(_) => None,
+            };
+            let Some(announcement) = self.announcement(ask, wall) else { continue };
             match one {
-                Outgoing::Announce { on, ask } => {
-                    let announcement = self.announcement(ask);
-                    self.send_to_all(on, &announcement, &mut send);
-                }
-                Outgoing::Answer(asker) => send(Whom::One(asker), &self.announcement(None)),
+                Outgoing::Announce { on, .. } => self.send_to_all(on, &announcement, &mut send),
+                Outgoing::Answer(asker) => send(Whom::One(asker), &announcement),
             }
         }
     }
 
     /// Says that it goes; to be done twice, for one may be lost.
-    pub fn goodbye(&mut self, mut send: impl FnMut(Whom, &[u8])) {
-        let goodbye = self.encode(None, Says::Bye);
-        self.send_to_all(None, &goodbye, &mut send);
+    pub fn goodbye(&mut self, wall: u64, mut send: impl FnMut(Whom, &[u8])) {
+        if let Some(goodbye) = self.encode(None, Says::Bye, wall) {
+            self.send_to_all(None, &goodbye, &mut send);
+        }
     }
 
     /// Sends to everybody, and to those who are heard by unicast alone.
@@ -299,11 +356,12 @@ impl Discovery {
         self.table.members() + 1
     }
 
-    fn announcement(&mut self, ask: Option<Ask>) -> Vec<u8> {
-        self.encode(ask, Says::Data(self.data.clone()))
+    fn announcement(&mut self, ask: Option<Ask>, wall: u64) -> Option<Vec<u8>> {
+        self.encode(ask, Says::Data(self.data.clone()), wall)
     }
 
-    fn encode(&mut self, ask: Option<Ask>, says: Says) -> Vec<u8> {
+    /// `None` if it is to be sealed, and the system has no chance to draw a nonce from.
+    fn encode(&mut self, ask: Option<Ask>, says: Says, wall: u64) -> Option<Vec<u8>> {
         self.seq += 1;
         let peers = self.peers();
         self.codec.encode(&Announcement {
@@ -313,6 +371,7 @@ impl Discovery {
             every: self.schedule.every(peers),
             known: peers as u64,
             ask,
+            at: self.codec.is_sealed().then_some(wall),
             says,
         })
     }
@@ -332,6 +391,8 @@ mod tests {
             rate: 50.0,
             plain: true,
             max_peers: 8,
+            ring: None,
+            tolerance: Duration::ZERO,
         }
     }
 
@@ -347,14 +408,14 @@ mod tests {
         let end = now + Duration::from_millis(ms);
         let mut sent = Vec::new();
         while let Some(at) = one.earliest().filter(|at| *at <= end) {
-            one.due(at, || 0.5, |whom, datagram| sent.push((whom, datagram.to_vec())));
+            one.due(at, 1000, || 0.5, |whom, datagram| sent.push((whom, datagram.to_vec())));
         }
         sent
     }
 
     fn goodbye(one: &mut Discovery) -> Vec<u8> {
         let mut sent = Vec::new();
-        one.goodbye(|whom, datagram| sent.push((whom, datagram.to_vec())));
+        one.goodbye(1000, |whom, datagram| sent.push((whom, datagram.to_vec())));
         assert_eq!((sent.len(), sent[0].0), (1, Whom::Everybody(None)));
         sent.remove(0).1
     }
@@ -406,14 +467,14 @@ mod tests {
         sent(&mut ada, start, 2000);
         let now = start + Duration::from_secs(2);
         let from = Source { socket: ([10, 0, 0, 1], 5000).into(), interface: InterfaceIndex(2) };
-        let message = ada.decode(&bob.announcement(None));
+        let message = ada.decode(&bob.announcement(None, 1000).unwrap());
         ada.heard(&message, Arrival { from, to: To::Port, from_here: false, now, wall: 1000 }, 0.0);
         ada.announce(r#"{"new":1}"#.into(), now);
         let whom: Vec<_> = sent(&mut ada, now, 10).into_iter().map(|(whom, _)| whom).collect();
         // The change, and the answer for it being new.
         assert_eq!(whom, [Whom::Everybody(None), Whom::One(from), Whom::One(from)]);
         let mut goodbyes = Vec::new();
-        ada.goodbye(|whom, _| goodbyes.push(whom));
+        ada.goodbye(1000, |whom, _| goodbyes.push(whom));
         assert_eq!(goodbyes, [Whom::Everybody(None), Whom::One(from)]);
     }
 
@@ -432,11 +493,11 @@ mod tests {
         let datagram = goodbye(&mut double);
         hear(&mut ada, &datagram, now);
         assert!(!ada.warnings().id_conflict);
-        hear(&mut ada, &double.announcement(None), now);
+        hear(&mut ada, &double.announcement(None, 1000).unwrap(), now);
         assert!(ada.table().is_empty() && ada.warnings().id_conflict);
         // One that has started in the same millisecond, and says more.
         let mut ada = Discovery::new(options("ada", ""));
-        hear(&mut ada, &Discovery::new(options("ada", "")).announcement(None), now);
+        hear(&mut ada, &Discovery::new(options("ada", "")).announcement(None, 1000).unwrap(), now);
         assert!(ada.warnings().id_conflict);
     }
 
@@ -444,7 +505,7 @@ mod tests {
     fn what_is_not_for_us_is_counted_or_passed_over() {
         let now = Instant::now();
         let mut ada = Discovery::new(Options { plain: false, ..options("ada", "chat") });
-        let other = Discovery::new(options("bob", "other")).announcement(None);
+        let other = Discovery::new(options("bob", "other")).announcement(None, 1000).unwrap();
         hear(&mut ada, &other, now);
         for datagram in [
             r#"{"username":"bare"}"#,
@@ -462,7 +523,7 @@ mod tests {
         hear(&mut eve, br#"{"username":"bare"}"#, now);
         assert_eq!(&*eve.table().get("plain:10.0.0.1:5000").unwrap().data, r#"{"username":"bare"}"#);
         // Who takes no part is not counted among those who do.
-        let said = eve.announcement(None);
+        let said = eve.announcement(None, 1000).unwrap();
         assert!(matches!(eve.decode(&said), Ok(Message::Announcement(Announcement { known: 1, .. }))));
     }
 
@@ -471,7 +532,7 @@ mod tests {
         let now = Instant::now();
         let mut ada = Discovery::new(options("ada", ""));
         for id in ["bob", "eve"] {
-            let datagram = Discovery::new(options(id, "")).announcement(None);
+            let datagram = Discovery::new(options(id, "")).announcement(None, 1000).unwrap();
             // One source has room for an eighth of eight.
             hear(&mut ada, &datagram, now);
         }

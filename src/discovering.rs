@@ -11,6 +11,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::cast::{CastCounters, Casting, SenderId, Target};
 use crate::discover::news::Told;
 use crate::discover::peer::{Source, To};
+use crate::discover::seal::Ring;
 use crate::discover::table::Described;
 use crate::discover::{self, Arrival, Discovery, Warnings, Whom};
 use crate::engine::peers::{BATCH_NEWS, BATCH_NEWS_BYTES, PeerNews, PeerState};
@@ -80,7 +81,9 @@ impl Discovering {
         now: Instant,
     ) {
         let mut discovery = Discovery::new(options);
-        discovery.start(None, now, chance::part());
+        if !discovery.is_locked() {
+            discovery.start(None, now, chance::part());
+        }
         let ways = casting.ways(id).collect();
         let member = Member {
             client,
@@ -124,6 +127,9 @@ impl Discovering {
                 let others = ways.iter().filter(|way| !without.contains(way));
                 others.filter_map(SendOptions::interface).collect::<FxHashSet<_>>()
             };
+            if member.discovery.is_locked() {
+                continue;
+            }
             if before.is_empty() {
                 member.discovery.start(None, now, chance::part());
             } else {
@@ -203,10 +209,20 @@ impl Discovering {
     ) {
         let Some(member) = self.members.get_mut(&id).filter(|member| !member.leaves) else { return };
         self.touched.insert(id);
-        let networks = &self.networks;
-        member.discovery.due(now, chance::part, |whom, bytes| {
-            send(id, whom, bytes, networks, casting, now, timers);
+        let is_sealed = member.discovery.is_sealed();
+        let sending = Sending { id, is_sealed, networks: &self.networks, now };
+        member.discovery.due(now, wall_clock(), chance::part, |whom, bytes| {
+            sending.send(whom, bytes, casting, timers);
         });
+    }
+
+    /// Here are the keys of one that has waited for them; or others, from now on.
+    pub(crate) fn unlock(&mut self, id: ObjectId, ring: Arc<Ring>, now: Instant) {
+        if let Some(member) = self.members.get_mut(&id) {
+            member.discovery.unlock(ring);
+            member.discovery.start(None, now, chance::part());
+            self.touched.insert(id);
+        }
     }
 
     /// Announces something else from now on.
@@ -219,7 +235,7 @@ impl Discovering {
 
     /// Asks everybody again.
     pub(crate) fn refresh(&mut self, id: ObjectId, now: Instant) {
-        if let Some(member) = self.members.get_mut(&id) {
+        if let Some(member) = self.members.get_mut(&id).filter(|member| !member.discovery.is_locked()) {
             member.discovery.start(None, now, chance::part());
             self.touched.insert(id);
         }
@@ -233,10 +249,10 @@ impl Discovering {
         }
     }
 
-    /// The host has slept, or the engine was held up: nobody's silence counts.
-    pub(crate) fn awake(&mut self, now: Instant) {
-        for (id, member) in &mut self.members {
-            member.discovery.awake(now, chance::part());
+    /// The host has slept for so long, or the engine was held up: nobody's silence counts.
+    pub(crate) fn awake(&mut self, now: Instant, slept: Duration) {
+        for (id, member) in self.members.iter_mut().filter(|(_, member)| !member.discovery.is_locked()) {
+            member.discovery.awake(now, slept, chance::part());
             self.touched.insert(*id);
         }
     }
@@ -295,7 +311,12 @@ impl Member {
         casting: &Casting,
         now: Instant,
     ) {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
+        // The keys are on their way, and what comes is repeated.
+        if self.discovery.is_locked() {
+            return;
+        }
+        let wall = wall_clock();
+        let is_sealed = self.discovery.is_sealed();
         let (mut received, mut bytes) = (0, 0);
         for (from, to, payload) in heard {
             received += 1;
@@ -304,12 +325,14 @@ impl Member {
                 continue;
             }
             let ip = from.socket.ip();
-            if to != To::Group && !networks.is_near(from) && !casting.leads_to(id, ip) {
+            let is_known = to == To::Group || networks.is_near(from) || casting.leads_to(id, ip);
+            let message = (is_known || is_sealed).then(|| self.discovery.decode(payload));
+            // Who has a key is believed from anywhere.
+            let Some(message) = message.filter(|message| is_known || message.is_ok()) else {
                 self.discovery.refuse();
                 self.seeks = true;
                 continue;
-            }
-            let message = self.discovery.decode(payload);
+            };
             let arrival = Arrival { from, to, from_here: networks.is_own(ip), now, wall };
             self.discovery.heard(&message, arrival, chance::part());
         }
@@ -327,7 +350,9 @@ impl Member {
         now: Instant,
         timers: &mut Timers<Deadline>,
     ) {
-        self.discovery.goodbye(|whom, bytes| send(id, whom, bytes, networks, casting, now, timers));
+        let is_sealed = self.discovery.is_sealed();
+        let sending = Sending { id, is_sealed, networks, now };
+        self.discovery.goodbye(wall_clock(), |whom, bytes| sending.send(whom, bytes, casting, timers));
     }
 
     /// Tells what is new; or says when, if it is too soon for that.
@@ -340,6 +365,12 @@ impl Member {
         }
         if warnings.full && !self.told.full {
             self.client.notify(Notice::TableFull(id));
+        }
+        if warnings.unauthenticated && !self.told.unauthenticated {
+            self.client.notify(Notice::Unauthenticated(id));
+        }
+        if let Some(skew) = warnings.skew.filter(|_| self.told.skew.is_none()) {
+            self.client.notify(Notice::ClockSkew(id, skew));
         }
         self.told = warnings;
         if !self.discovery.has_news() {
@@ -375,23 +406,32 @@ fn batch(discovery: &mut Discovery, networks: &Networks) -> (Vec<PeerNews>, bool
     (news, discovery.has_news())
 }
 
-/// Sends to everybody; or to one, if that is near or a seed: who is neither may be somebody who has asked for nothing.
-fn send(
+/// The time in milliseconds since 1970.
+fn wall_clock() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
+}
+
+/// How a discovery sends.
+struct Sending<'a> {
     id: ObjectId,
-    whom: Whom,
-    bytes: &[u8],
-    networks: &Networks,
-    casting: &mut Casting,
+    /// Whoever is known has a key.
+    is_sealed: bool,
+    networks: &'a Networks,
     now: Instant,
-    timers: &mut Timers<Deadline>,
-) {
-    match whom {
-        Whom::Everybody(on) => casting.announce(id, bytes, on, now, timers),
-        Whom::One(to) => {
-            let ip = to.socket.ip();
-            let is_known = networks.is_near(to) || casting.leads_to(id, ip);
-            if is_known && is_unicast(ip) && to.socket.port() > 0 {
-                casting.answer(id, to, bytes);
+}
+
+impl Sending<'_> {
+    /// Sends to everybody; or to one, if that has a key, is near, or a seed: who is none of these may be somebody who has
+    /// asked for nothing.
+    fn send(&self, whom: Whom, bytes: &[u8], casting: &mut Casting, timers: &mut Timers<Deadline>) {
+        match whom {
+            Whom::Everybody(on) => casting.announce(self.id, bytes, on, self.now, timers),
+            Whom::One(to) => {
+                let ip = to.socket.ip();
+                let is_known = self.is_sealed || self.networks.is_near(to) || casting.leads_to(self.id, ip);
+                if is_known && is_unicast(ip) && to.socket.port() > 0 {
+                    casting.answer(self.id, to, bytes);
+                }
             }
         }
     }

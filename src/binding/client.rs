@@ -13,7 +13,7 @@ use napi::{Env, Error, Result, Status};
 use napi_derive::napi;
 use rustc_hash::FxHashMap;
 
-use super::discovery::{DiscoverOptions, DiscoveryStats, news_text};
+use super::discovery::{DiscoverOptions, DiscoveryStats, news_text, parse_keys};
 use super::options::{
     CastOptions, CasterStats, Fault, InterfaceReport, ListenOptions, ListenerStats, Notice, Opened, Source,
     parse_group,
@@ -142,6 +142,13 @@ impl Client {
             }
             Err(error) => Either::B(error.into()),
         })
+    }
+
+    /// Gives a discovery of this `app` its keys, 32 bytes each, one after another: the first seals, all open. It begins
+    /// with that.
+    #[napi(catch_unwind)]
+    pub fn unlock(&self, id: u32, app: String, keys: BufferSlice<'_>) {
+        self.client.unlock(ObjectId(id), parse_keys(&app, &keys));
     }
 
     /// Changes what a discovery announces: the JSON of an object.

@@ -12,6 +12,7 @@ use crate::cast::CastCounters;
 use crate::discover;
 use crate::discover::announcement::quoted;
 use crate::discover::news::{Is, Reason};
+use crate::discover::seal::{KEY, Key, NONCE, Ring};
 use crate::discovering;
 use crate::engine::peers::{self, PeerNews};
 
@@ -27,6 +28,10 @@ pub struct DiscoverOptions {
     pub rate: f64,
     pub plain: bool,
     pub max_peers: u32,
+    /// It waits for its keys, see `unlock`.
+    pub sealed: bool,
+    /// Milliseconds.
+    pub clock_tolerance: u32,
     pub groups: Vec<String>,
     pub port: u16,
     pub seeds: Vec<String>,
@@ -47,12 +52,15 @@ pub struct DiscoveryStats {
     pub announcements: i64,
     pub refused: i64,
     pub unauthenticated: i64,
+    pub replayed: i64,
+    pub stale: i64,
     pub rate_limited: i64,
 }
 
 impl DiscoverOptions {
     /// The engine's options, for a discovery that begins now.
     pub(super) fn begin(self) -> Result<discovering::DiscoverOptions> {
+        let ring = self.sealed.then(|| Arc::new(Ring::new(&self.app, &[], nonce)));
         let boot = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let target = options::Target {
             groups: &self.groups,
@@ -74,10 +82,25 @@ impl DiscoverOptions {
                 rate: self.rate,
                 plain: self.plain,
                 max_peers: self.max_peers as usize,
+                ring,
+                tolerance: Duration::from_millis(u64::from(self.clock_tolerance)),
             },
             counters: Arc::new(CastCounters::default()),
         })
     }
+}
+
+/// The keys of a discovery of this `app`, one after another.
+pub(super) fn parse_keys(app: &str, keys: &[u8]) -> Ring {
+    let keys: Vec<Key> = keys.as_chunks::<KEY>().0.iter().map(|key| Key::new(*key)).collect();
+    Ring::new(app, &keys, nonce)
+}
+
+/// A nonce from the system's chance.
+fn nonce() -> Option<[u8; NONCE]> {
+    let mut nonce = [0; NONCE];
+    getrandom::fill(&mut nonce).ok()?;
+    Some(nonce)
 }
 
 /// What there is to tell of a peer as JSON, which JavaScript reads in a fraction of the time that making the objects for it
@@ -127,8 +150,16 @@ fn addresses_text(addresses: &[(SocketAddr, Arc<str>)]) -> String {
 
 impl From<peers::DiscoveryStats> for DiscoveryStats {
     fn from(stats: peers::DiscoveryStats) -> Self {
-        let discover::Counts { announcements, malformed, later, unauthenticated, refused, rate_limited } =
-            stats.counts;
+        let discover::Counts {
+            announcements,
+            malformed,
+            later,
+            replayed,
+            stale,
+            unauthenticated,
+            refused,
+            rate_limited,
+        } = stats.counts;
         Self {
             received: count(stats.received),
             bytes: count(stats.bytes),
@@ -139,6 +170,8 @@ impl From<peers::DiscoveryStats> for DiscoveryStats {
             announcements: count(announcements),
             refused: count(refused),
             unauthenticated: count(unauthenticated),
+            replayed: count(replayed),
+            stale: count(stale),
             rate_limited: count(rate_limited),
         }
     }

@@ -69,8 +69,8 @@ pub fn is_id(id: String) -> bool {
 
 /// How long an announcement of this JSON can become, in bytes; `null` if it cannot be announced.
 #[napi(catch_unwind)]
-pub fn announcement_length(id: String, app: String, data: String) -> Option<u32> {
-    let length = announcement::longest(&app, &id, &data);
+pub fn announcement_length(id: String, app: String, data: String, sealed: bool) -> Option<u32> {
+    let length = announcement::longest(&app, &id, &data, sealed);
     announcement::is_announceable(&data).then_some(u32::try_from(length).unwrap_or(u32::MAX))
 }
 

@@ -68,7 +68,7 @@ pub struct Notice {
     /// 0 with 'interfaces': of every object.
     pub id: u32,
     #[napi(
-        ts_type = "'warning' | 'no-interface' | 'interfaces' | 'unresolved' | 'peers' | 'id-conflict' | 'table-full' | 'closed' | 'failed'"
+        ts_type = "'warning' | 'no-interface' | 'interfaces' | 'unresolved' | 'peers' | 'id-conflict' | 'table-full' | 'unauthenticated' | 'clock-skew' | 'closed' | 'failed'"
     )]
     pub kind: &'static str,
     /// Of a warning.
@@ -79,6 +79,8 @@ pub struct Notice {
     pub hostname: Option<String>,
     /// Of 'unresolved' and 'failed'.
     pub reason: Option<String>,
+    /// Of 'clock-skew': by how many milliseconds the other clock is ahead.
+    pub skew: Option<i64>,
 }
 
 /// An interface of this host, and what an object does with it.
@@ -244,6 +246,7 @@ impl From<engine::Notice> for Notice {
             interfaces: None,
             hostname: None,
             reason: None,
+            skew: None,
         };
         match notice {
             engine::Notice::Warning(id, fault) => Self { fault: Some(fault.into()), ..of(id, "warning") },
@@ -260,6 +263,8 @@ impl From<engine::Notice> for Notice {
             engine::Notice::Peers(id) => of(id, "peers"),
             engine::Notice::IdConflict(id) => of(id, "id-conflict"),
             engine::Notice::TableFull(id) => of(id, "table-full"),
+            engine::Notice::Unauthenticated(id) => of(id, "unauthenticated"),
+            engine::Notice::ClockSkew(id, skew) => Self { skew: Some(skew), ..of(id, "clock-skew") },
             engine::Notice::Closed(id) => of(id, "closed"),
             engine::Notice::EngineFailed(id, reason) => {
                 Self { reason: Some(reason.to_string()), ..of(id, "failed") }

@@ -4,11 +4,14 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::str;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
+
+use super::seal::{Ring, box_length};
 
 /// The key of everything that is not the user's.
 pub const RESERVED: &str = "lan-peers";
@@ -43,6 +46,8 @@ pub struct Announcement {
     pub known: u64,
     /// Whether, and where, it wants to be answered.
     pub ask: Option<Ask>,
+    /// When it was sent, in milliseconds since 1970: told by sealed ones, and by them always.
+    pub at: Option<u64>,
     /// What it announces, or that it goes.
     pub says: Says,
 }
@@ -83,25 +88,57 @@ pub enum Refusal {
     Version,
     /// Of another `app`.
     OtherApp,
-    /// Sealed, where nothing is to be.
+    /// Sealed, and there is no key.
     Sealed,
+    /// Not sealed, and there is a key.
+    Unsealed,
+    /// Sealed with a key that is not there, or by somebody who has none.
+    Foreign,
 }
 
-/// Writes and reads announcements of one `app`.
+/// Writes and reads announcements of one `app`, sealed if there are keys.
 #[derive(Clone, Debug)]
 pub struct Codec {
     app: Box<str>,
+    ring: Option<Arc<Ring>>,
 }
 
 impl Codec {
     /// For an `app`, which may be empty.
     pub fn new(app: &str) -> Self {
-        Self { app: app.into() }
+        Self { app: app.into(), ring: None }
     }
 
-    /// An announcement as a datagram.
-    pub fn encode(&self, announcement: &Announcement) -> Vec<u8> {
-        let Announcement { id, boot, seq, every, known, ask, says } = announcement;
+    /// The same with keys, which are for this `app`.
+    pub fn sealed(app: &str, ring: Arc<Ring>) -> Self {
+        Self { app: app.into(), ring: Some(ring) }
+    }
+
+    /// Whether what it reads was sealed by somebody who has a key.
+    pub fn is_sealed(&self) -> bool {
+        self.ring.is_some()
+    }
+
+    /// Whether it has no key yet.
+    pub fn is_locked(&self) -> bool {
+        self.ring.as_ref().is_some_and(|ring| ring.is_empty())
+    }
+
+    /// Has it use these keys from now on, which are for its `app`.
+    pub fn unlock(&mut self, ring: Arc<Ring>) {
+        self.ring = Some(ring);
+    }
+
+    /// An announcement as a datagram; `None` if it is to be sealed and cannot be.
+    pub fn encode(&self, announcement: &Announcement) -> Option<Vec<u8>> {
+        let text = self.text(announcement);
+        let Some(ring) = &self.ring else { return Some(text.into_bytes()) };
+        let (key, sealed) = ring.seal(&text)?;
+        Some(format!(r#"{{"{RESERVED}":{{"v":{VERSION},"key":"{key}","box":"{sealed}"}}}}"#).into_bytes())
+    }
+
+    fn text(&self, announcement: &Announcement) -> String {
+        let Announcement { id, boot, seq, every, known, ask, at, says } = announcement;
         let every = every.clamp(&INTERVALS.0, &INTERVALS.1).as_millis();
         let mut text = format!(
             r#"{{"{RESERVED}":{{"v":{VERSION},"id":{},"boot":{boot},"seq":{seq},"every":{every},"n":{known}"#,
@@ -115,6 +152,9 @@ impl Codec {
             Some(Ask::Directly) => r#","ask":true"#,
             Some(Ask::Group) => r#","ask":"group""#,
         };
+        if let Some(at) = at {
+            text += &format!(r#","t":{at}"#);
+        }
         match says {
             Says::Bye => text += r#","bye":true}}"#,
             Says::Data(data) => {
@@ -126,33 +166,44 @@ impl Codec {
                 text += inside;
             }
         }
-        text.into_bytes()
+        text
     }
 
     /// What a datagram holds.
     pub fn decode(&self, bytes: &[u8]) -> Result<Message, Refusal> {
-        let text = str::from_utf8(bytes).map_err(|_| Refusal::Malformed)?;
-        if !is_nested_within(text, MAX_DEPTH) {
+        let (text, Parts { head, data }) = parts(bytes)?;
+        let Some(head) = head else {
+            return if self.is_sealed() {
+                Err(Refusal::Unsealed)
+            } else {
+                Ok(Message::Plain(text.trim().into()))
+            };
+        };
+        let head = fields(head)?;
+        let Some(sealed) = head.get("box") else {
+            let announcement = self.announcement(&head, data)?;
+            return if self.is_sealed() {
+                Err(Refusal::Unsealed)
+            } else {
+                Ok(Message::Announcement(announcement))
+            };
+        };
+        let ring = self.ring.as_ref().ok_or(Refusal::Sealed)?;
+        let (key, sealed) =
+            head.get("key").and_then(Value::as_str).zip(sealed.as_str()).ok_or(Refusal::Malformed)?;
+        let opened = ring.open(key, sealed).ok_or(Refusal::Foreign)?;
+        let (_, Parts { head, data }) = parts(&opened)?;
+        let head = fields(head.ok_or(Refusal::Malformed)?)?;
+        let announcement = self.announcement(&head, data)?;
+        // Without it nobody could tell a copy of long ago.
+        if announcement.at.is_none() {
             return Err(Refusal::Malformed);
         }
-        let mut json = serde_json::Deserializer::from_str(text);
-        let parts = json.deserialize_map(Parts::default()).map_err(|_| Refusal::Malformed)?;
-        json.end().map_err(|_| Refusal::Malformed)?;
-        let Some(head) = parts.head else { return Ok(Message::Plain(text.trim().into())) };
-        self.announcement(head, parts.data).map(Message::Announcement)
+        Ok(Message::Announcement(announcement))
     }
 
-    fn announcement(&self, head: &RawValue, data: String) -> Result<Announcement, Refusal> {
-        let head: Value = serde_json::from_str(head.get()).map_err(|_| Refusal::Malformed)?;
+    fn announcement(&self, head: &Value, data: String) -> Result<Announcement, Refusal> {
         let number = |name| head.get(name).and_then(Value::as_u64).ok_or(Refusal::Malformed);
-        match number("v")? {
-            VERSION => {}
-            0 => return Err(Refusal::Malformed),
-            _ => return Err(Refusal::Version),
-        }
-        if head.get("box").is_some() {
-            return Err(Refusal::Sealed);
-        }
         let app = head.get("app").map_or(Some(""), Value::as_str).ok_or(Refusal::Malformed)?;
         if *app != *self.app {
             return Err(Refusal::OtherApp);
@@ -170,6 +221,7 @@ impl Codec {
                 Some(Value::String(whom)) if whom == "group" => Some(Ask::Group),
                 _ => None,
             },
+            at: head.get("t").map(|at| at.as_u64().ok_or(Refusal::Malformed)).transpose()?,
             says: match head.get("bye") {
                 Some(Value::Bool(true)) => Says::Bye,
                 _ => Says::Data(data.into()),
@@ -190,7 +242,7 @@ pub fn is_announceable(data: &str) -> bool {
 }
 
 /// How long an announcement of this can become, in bytes.
-pub fn longest(app: &str, id: &str, data: &str) -> usize {
+pub fn longest(app: &str, id: &str, data: &str, is_sealed: bool) -> usize {
     let announcement = Announcement {
         id: id.into(),
         boot: u64::MAX,
@@ -198,9 +250,36 @@ pub fn longest(app: &str, id: &str, data: &str) -> usize {
         every: INTERVALS.1,
         known: u64::MAX,
         ask: Some(Ask::Group),
+        at: is_sealed.then_some(u64::MAX),
         says: Says::Data(data.into()),
     };
-    Codec::new(app).encode(&announcement).len()
+    let text = Codec::new(app).text(&announcement).len();
+    if is_sealed { SEALED.len() + box_length(text) } else { text }
+}
+
+/// What stands around a box.
+const SEALED: &str = r#"{"lan-peers":{"v":1,"key":"00000000","box":""}}"#;
+
+/// The parts of a datagram, and its text.
+fn parts(bytes: &[u8]) -> Result<(&str, Parts<'_>), Refusal> {
+    let text = str::from_utf8(bytes).map_err(|_| Refusal::Malformed)?;
+    if !is_nested_within(text, MAX_DEPTH) {
+        return Err(Refusal::Malformed);
+    }
+    let mut json = serde_json::Deserializer::from_str(text);
+    let parts = json.deserialize_map(Parts::default()).map_err(|_| Refusal::Malformed)?;
+    json.end().map_err(|_| Refusal::Malformed)?;
+    Ok((text, parts))
+}
+
+/// What stands under the reserved key, of a version that is known.
+fn fields(head: &RawValue) -> Result<Value, Refusal> {
+    let head: Value = serde_json::from_str(head.get()).map_err(|_| Refusal::Malformed)?;
+    match head.get("v").and_then(Value::as_u64) {
+        Some(VERSION) => Ok(head),
+        None | Some(0) => Err(Refusal::Malformed),
+        Some(_) => Err(Refusal::Version),
+    }
 }
 
 /// A text as JSON.
@@ -280,6 +359,7 @@ mod tests {
             every: Duration::from_secs(2),
             known: 4,
             ask: None,
+            at: None,
             says: Says::Data(r#"{"username":"ada"}"#.into()),
         }
     }
@@ -298,7 +378,7 @@ mod tests {
     #[test]
     fn is_written_as_the_protocol_says() {
         let text = |announcement: &Announcement, app| {
-            String::from_utf8(Codec::new(app).encode(announcement)).unwrap()
+            String::from_utf8(Codec::new(app).encode(announcement).unwrap()).unwrap()
         };
         assert_eq!(
             text(&hello(), "chat"),
@@ -327,10 +407,63 @@ mod tests {
                 for app in ["", "chat", "a \"b\" \n"] {
                     let codec = Codec::new(app);
                     let announcement = Announcement { ask, says: says.clone(), ..hello() };
-                    let read = codec.decode(&codec.encode(&announcement));
+                    let read = codec.decode(&codec.encode(&announcement).unwrap());
                     assert_eq!(read, Ok(Message::Announcement(announcement)));
                 }
             }
+        }
+    }
+
+    #[test]
+    fn with_keys_it_is_sealed_and_nothing_else_is_read() {
+        let ring = |app: &str, key| Arc::new(Ring::new(app, &[[key; 32].into()], || Some([7; 24])));
+        let codec = Codec::sealed("chat", ring("chat", 1));
+        let announcement = Announcement { at: Some(1_795_464_000_124), ..hello() };
+        let datagram = codec.encode(&announcement).unwrap();
+        let text = str::from_utf8(&datagram).unwrap();
+        assert!(text.starts_with(r#"{"lan-peers":{"v":1,"key":""#) && !text.contains("ada"), "{text}");
+        assert_eq!(codec.decode(&datagram), Ok(Message::Announcement(announcement.clone())));
+        assert_eq!(Codec::new("chat").decode(&datagram), Err(Refusal::Sealed));
+        assert_eq!(Codec::sealed("chat", ring("chat", 2)).decode(&datagram), Err(Refusal::Foreign));
+        assert_eq!(Codec::sealed("game", ring("game", 1)).decode(&datagram), Err(Refusal::Foreign));
+
+        let open = Codec::new("chat").encode(&announcement).unwrap();
+        assert_eq!(codec.decode(&open), Err(Refusal::Unsealed));
+        assert_eq!(codec.decode(b"{}"), Err(Refusal::Unsealed));
+        assert_eq!(codec.decode(&Codec::new("game").encode(&announcement).unwrap()), Err(Refusal::OtherApp));
+        let undated = codec.encode(&hello()).unwrap();
+        assert_eq!(codec.decode(&undated), Err(Refusal::Malformed));
+        for wrong in [
+            r#"{"lan-peers":{"v":1,"box":"AAAA"}}"#,
+            r#"{"lan-peers":{"v":1,"key":"00000000","box":1}}"#,
+            r#"{"lan-peers":{"v":1,"key":0,"box":"AAAA"}}"#,
+        ] {
+            assert_eq!(codec.decode(wrong.as_bytes()), Err(Refusal::Malformed), "{wrong}");
+        }
+        let by_friends = ring("chat", 1);
+        for text in ["", "{}", "[]", r#"{"lan-peers":{"v":1,"app":"chat"}}"#] {
+            let (key, sealed) = by_friends.seal(text).unwrap();
+            let datagram = format!(r#"{{"lan-peers":{{"v":1,"key":"{key}","box":"{sealed}"}}}}"#);
+            assert_eq!(codec.decode(datagram.as_bytes()), Err(Refusal::Malformed), "{text}");
+        }
+    }
+
+    #[test]
+    fn it_is_known_how_long_an_announcement_can_become() {
+        let ring = Arc::new(Ring::new("chat", &[[1; 32].into()], || Some([7; 24])));
+        for (codec, is_sealed) in [(Codec::new("chat"), false), (Codec::sealed("chat", ring), true)] {
+            let longest = longest("chat", "ada", r#"{"a":1}"#, is_sealed);
+            let most = Announcement {
+                boot: u64::MAX,
+                seq: u64::MAX,
+                every: Duration::MAX,
+                known: u64::MAX,
+                ask: Some(Ask::Group),
+                at: is_sealed.then_some(u64::MAX),
+                says: Says::Data(r#"{"a":1}"#.into()),
+                ..hello()
+            };
+            assert_eq!(codec.encode(&most).unwrap().len(), longest);
         }
     }
 
@@ -360,7 +493,10 @@ mod tests {
             assert!(is_announceable(data), "{data}");
             let announcement = Announcement { says: Says::Data(data.into()), ..hello() };
             let codec = Codec::new("chat");
-            assert_eq!(codec.decode(&codec.encode(&announcement)), Ok(Message::Announcement(announcement)));
+            assert_eq!(
+                codec.decode(&codec.encode(&announcement).unwrap()),
+                Ok(Message::Announcement(announcement))
+            );
         }
         for data in ["[]", "1", "", r#"{"lan-peers":1}"#, r#"{"\u006can-peers":{}}"#, "{\"a\":1}{}"] {
             assert!(!is_announceable(data), "{data}");

@@ -10,6 +10,7 @@ const GONE: Duration = Duration::from_secs(60);
 /// Who has said goodbye lately: what still comes of them says nothing.
 #[derive(Debug)]
 pub(super) struct Gone {
+    /// Which instance, and until when nothing is heard of it.
     boots: HashMap<Arc<str>, (u64, Instant)>,
     order: VecDeque<(Instant, Arc<str>)>,
     /// Past so many the oldest are forgotten.
@@ -22,15 +23,16 @@ impl Gone {
         Self { boots: HashMap::new(), order: VecDeque::new(), most }
     }
 
-    /// An instance has said goodbye.
-    pub(super) fn remember(&mut self, id: &str, boot: u64, now: Instant) {
+    /// An instance has said goodbye; copies of what it said before can come for so long, if that is longer than [`GONE`].
+    pub(super) fn remember(&mut self, id: &str, boot: u64, now: Instant, copies: Duration) {
         let id: Arc<str> = id.into();
-        self.boots.insert(Arc::clone(&id), (boot, now));
-        self.order.push_back((now, id));
-        while self.order.len() > self.most || self.order.front().is_some_and(|(at, _)| *at + GONE <= now) {
-            let Some((at, id)) = self.order.pop_front() else { return };
+        let until = now.checked_add(copies.max(GONE)).unwrap_or(now + GONE);
+        self.boots.insert(Arc::clone(&id), (boot, until));
+        self.order.push_back((until, id));
+        while self.order.len() > self.most || self.order.front().is_some_and(|(until, _)| *until <= now) {
+            let Some((until, id)) = self.order.pop_front() else { return };
             // Unless it has come and gone again since.
-            if self.boots.get(&id).is_some_and(|(_, latest)| *latest == at) {
+            if self.boots.get(&id).is_some_and(|(_, latest)| *latest == until) {
                 self.boots.remove(&id);
             }
         }
@@ -38,7 +40,7 @@ impl Gone {
 
     /// Whether this very instance has said goodbye lately.
     pub(super) fn contains(&self, id: &str, boot: u64, now: Instant) -> bool {
-        self.boots.get(id).is_some_and(|(gone, at)| *gone == boot && now < *at + GONE)
+        self.boots.get(id).is_some_and(|(gone, until)| *gone == boot && now < *until)
     }
 }
 
@@ -50,7 +52,7 @@ mod tests {
     fn what_is_remembered_is_bounded_and_forgotten_in_time() {
         let (mut gone, now) = (Gone::new(8), Instant::now());
         for i in 0..1000 {
-            gone.remember(&i.to_string(), 10, now);
+            gone.remember(&i.to_string(), 10, now, Duration::ZERO);
         }
         assert!(gone.boots.len() <= 8 && gone.order.len() <= 8);
         assert!(gone.contains("999", 10, now) && !gone.contains("999", 11, now));
@@ -61,10 +63,10 @@ mod tests {
     fn who_has_come_and_gone_again_is_remembered_as_it_was_last() {
         let (mut gone, now) = (Gone::new(2), Instant::now());
         let later = now + Duration::from_secs(1);
-        gone.remember("a", 1, now);
-        gone.remember("a", 2, later);
+        gone.remember("a", 1, now, Duration::ZERO);
+        gone.remember("a", 2, later, Duration::ZERO);
         // The first of these is forgotten for want of room.
-        gone.remember("b", 1, later);
+        gone.remember("b", 1, later, Duration::ZERO);
         assert!(gone.contains("a", 2, later) && !gone.contains("a", 1, later));
     }
 }

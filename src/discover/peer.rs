@@ -105,6 +105,14 @@ impl Peer {
         seeded.map(Self::source_of)
     }
 
+    /// When it started, by its own words; 0 if it takes no part.
+    pub(super) fn boot(&self) -> u64 {
+        match self.kind {
+            Kind::Member { boot, .. } => boot,
+            Kind::Plain { .. } => 0,
+        }
+    }
+
     /// Whether it takes no part.
     pub fn is_plain(&self) -> bool {
         matches!(self.kind, Kind::Plain { .. })

@@ -40,6 +40,13 @@ pub enum Heard {
     Ignored,
     /// Somebody for whom there is no room.
     Refused,
+    /// What was heard before, long ago.
+    Replayed,
+    /// What was sealed too long ago, or by a clock that is this far ahead of ours, in milliseconds.
+    Stale {
+        /// Negative if it is behind.
+        skew: i64,
+    },
 }
 
 /// Names a peer in here.
@@ -61,6 +68,10 @@ pub struct Table {
     gone: Gone,
     /// When this host last awoke: nobody's silence is counted from before.
     awoke: Option<Instant>,
+    /// How long it has slept in all, which `Instant` may not count.
+    slept: Duration,
+    /// By how much what is sealed may be off.
+    tolerance: Duration,
     news: News,
 }
 
@@ -72,6 +83,17 @@ struct Entry {
     asks: Option<VecDeque<Instant>>,
     /// What it announced when it was last told of.
     told: Option<Arc<str>>,
+    newest: Option<Sealed>,
+}
+
+/// The newest time that somebody has told under its seal.
+#[derive(Clone, Copy, Debug)]
+struct Sealed {
+    /// In milliseconds since 1970, by its clock.
+    at: u64,
+    /// When that was heard, and how long this host had slept by then.
+    heard: Instant,
+    slept: Duration,
 }
 
 /// A peer as it is to be told of.
@@ -84,8 +106,8 @@ pub struct Described<'a> {
 }
 
 impl Table {
-    /// An empty table with room for this many peers.
-    pub fn new(max_peers: usize) -> Self {
+    /// An empty table with room for this many peers; `tolerance` is by how much what is sealed may be off our clock.
+    pub fn new(max_peers: usize, tolerance: Duration) -> Self {
         Self {
             max_peers,
             peers: FxHashMap::default(),
@@ -96,6 +118,8 @@ impl Table {
             timers: Timers::default(),
             gone: Gone::new(max_peers),
             awoke: None,
+            slept: Duration::ZERO,
+            tolerance,
             news: News::default(),
         }
     }
@@ -156,6 +180,59 @@ impl Table {
         now: Instant,
         wall: u64,
     ) -> Heard {
+        let Announcement { id, .. } = announcement;
+        let key = self.keys.get(&**id).copied();
+        let newest = key.and_then(|key| self.peers.get(&key)).and_then(|entry| entry.newest);
+        if let Some(at) = announcement.at
+            && let Some(skew) = self.staleness(at, newest, now, wall)
+        {
+            return Heard::Stale { skew };
+        }
+        // Or what one sealed before its restart would have it restart again.
+        let boot = key.and_then(|key| self.peers.get(&key)).map_or(0, |entry| entry.peer.boot());
+        if announcement.boot < boot && newest.zip(announcement.at).is_some_and(|(newest, at)| at <= newest.at)
+        {
+            return Heard::Replayed;
+        }
+        let heard = self.hear_fresh(announcement, (from, to), now, wall);
+        let entry = self.keys.get(&**id).and_then(|key| self.peers.get_mut(key));
+        if let Some((entry, at)) = entry.zip(announcement.at)
+            && matches!(heard, Heard::New | Heard::Known)
+            && entry.newest.is_none_or(|newest| newest.at < at)
+        {
+            entry.newest = Some(Sealed { at, heard: now, slept: self.slept });
+        }
+        heard
+    }
+
+    /// By how much what was sealed at some time, by the clock of who has, is off, if that is too much: of somebody who is known
+    /// it may be so much older than the newest would be by now, of others so much off our own clock.
+    fn staleness(&self, at: u64, newest: Option<Sealed>, now: Instant, wall: u64) -> Option<i64> {
+        let tolerance = self.tolerance.as_millis() as i128;
+        let (at, wall) = (i128::from(at), i128::from(wall));
+        let is_off = match newest {
+            Some(Sealed { at: newest, heard, slept }) => {
+                let since = now.saturating_duration_since(heard) + (self.slept - slept);
+                i128::from(newest) + since.as_millis() as i128 - at > tolerance
+            }
+            None => (at - wall).abs() > tolerance,
+        };
+        is_off.then(|| i64::try_from(at - wall).unwrap_or(i64::MAX))
+    }
+
+    /// How long copies of what was sealed by then are no older than may be.
+    fn copies(&self, announcement: &Announcement, wall: u64) -> Duration {
+        let at = announcement.at.map_or(Duration::ZERO, Duration::from_millis);
+        (at + self.tolerance).saturating_sub(Duration::from_millis(wall))
+    }
+
+    fn hear_fresh(
+        &mut self,
+        announcement: &Announcement,
+        (from, to): (Source, To),
+        now: Instant,
+        wall: u64,
+    ) -> Heard {
         let Announcement { id, boot, seq, every, says, .. } = announcement;
         let Some(key) = self.keys.get(&**id).copied() else {
             return match says {
@@ -176,7 +253,7 @@ impl Table {
                 if *boot != its_boot {
                     return Heard::Ignored;
                 }
-                self.gone.remember(id, *boot, now);
+                self.gone.remember(id, *boot, now, self.copies(announcement, wall));
                 self.remove(key, Reason::Bye);
                 Heard::Known
             }
@@ -185,14 +262,17 @@ impl Table {
                     let kind = Kind::Member { boot: *boot, seq: *seq, every: *every };
                     self.renew(key, Some(kind), data, now);
                 } else if silence > LATE {
-                    return Heard::Ignored;
+                    return Heard::Replayed;
                 }
                 self.renew_address(key, from, to, now);
                 Heard::Known
             }
             Says::Data(data) => {
                 let succeeds = *boot > its_boot || silence > its_every.mul_f64(SUCCESSION);
-                if !succeeds || self.gone.contains(id, *boot, now) {
+                if !succeeds {
+                    return if silence > LATE { Heard::Replayed } else { Heard::Ignored };
+                }
+                if self.gone.contains(id, *boot, now) {
                     return Heard::Ignored;
                 }
                 self.remove(key, Reason::Restart);
@@ -217,9 +297,10 @@ impl Table {
         Heard::Known
     }
 
-    /// This host has slept, or its engine was held up: nobody's silence before now counts.
-    pub fn awake(&mut self, now: Instant) {
+    /// This host has slept for so long, or its engine was held up: nobody's silence before now counts.
+    pub fn awake(&mut self, now: Instant, slept: Duration) {
         self.awoke = Some(now);
+        self.slept += slept;
     }
 
     /// When there is next something to do.
@@ -287,7 +368,7 @@ impl Table {
         self.news.up(&id);
         self.keys.insert(id, key);
         self.members += usize::from(!peer.is_plain());
-        self.peers.insert(key, Entry { peer, first_source, asks: None, told: None });
+        self.peers.insert(key, Entry { peer, first_source, asks: None, told: None, newest: None });
         Heard::New
     }
 
@@ -338,6 +419,7 @@ mod tests {
     use crate::net::InterfaceIndex;
 
     const SECOND: Duration = Duration::from_secs(1);
+    const TOLERANCE: Duration = Duration::from_secs(60);
 
     /// A table, its clock, and what was asked.
     struct Sim {
@@ -350,7 +432,7 @@ mod tests {
     impl Sim {
         fn new(max_peers: usize) -> Self {
             let start = Instant::now();
-            Self { table: Table::new(max_peers), start, now: start, asked: Vec::new() }
+            Self { table: Table::new(max_peers, TOLERANCE), start, now: start, asked: Vec::new() }
         }
 
         /// Time passes, and what is due is done when it is.
@@ -394,6 +476,7 @@ mod tests {
             every: 2 * SECOND,
             known: 1,
             ask: Some(Ask::Directly),
+            at: None,
             says: Says::Data(data.into()),
         }
     }
@@ -427,6 +510,71 @@ mod tests {
         sim.pass(Duration::from_millis(1));
         assert_eq!(sim.told(), a(Some(Reason::Timeout), None));
         assert!(sim.table.is_empty() && sim.table.earliest().is_none());
+    }
+
+    /// Sealed at so many seconds since 1970, by the clock of who has; ours began with 1 s.
+    fn sealed(id: &str, seq: u64, at: u64) -> Announcement {
+        Announcement { at: Some(1000 * at), ..says(id, seq, "{}") }
+    }
+
+    #[test]
+    fn who_is_not_known_must_have_a_clock_like_ours() {
+        let mut sim = Sim::new(100);
+        let wall = 1000 * SECOND.as_millis() as u64;
+        let mut hear =
+            |announcement: &Announcement| sim.table.hear(announcement, at(HERE), To::Group, sim.now, wall);
+        assert_eq!(hear(&sealed("old", 1, 939)), Heard::Stale { skew: -61_000 });
+        assert_eq!(hear(&sealed("new", 1, 1061)), Heard::Stale { skew: 61_000 });
+        assert_eq!(hear(&sealed("behind", 1, 940)), Heard::New);
+        assert_eq!(hear(&sealed("ahead", 1, 1060)), Heard::New);
+        let endless = Announcement { at: Some(u64::MAX), ..says("endless", 1, "{}") };
+        assert_eq!(hear(&endless), Heard::Stale { skew: i64::MAX });
+    }
+
+    #[test]
+    fn who_is_known_may_lag_behind_itself_and_no_more() {
+        let mut sim = Sim::new(100);
+        let wall = 1000 * SECOND.as_millis() as u64;
+        let hear = |sim: &mut Sim, announcement: &Announcement| {
+            sim.table.hear(announcement, at(HERE), To::Group, sim.now, wall)
+        };
+        assert_eq!(hear(&mut sim, &sealed("a", 1, 1000)), Heard::New);
+        // Its clock is put forward by an hour, and goes on from there.
+        assert_eq!(hear(&mut sim, &sealed("a", 2, 4600)), Heard::Known);
+        sim.pass(SECOND);
+        assert_eq!(hear(&mut sim, &sealed("a", 3, 4541)), Heard::Known);
+        assert_eq!(hear(&mut sim, &sealed("a", 4, 4540)), Heard::Stale { skew: 3_540_000 });
+        // What this host slept counts.
+        sim.table.awake(sim.now, 30 * SECOND);
+        assert_eq!(hear(&mut sim, &sealed("a", 5, 4570)), Heard::Stale { skew: 3_570_000 });
+        assert_eq!(hear(&mut sim, &sealed("a", 5, 4571)), Heard::Known);
+        // What was heard 5 s ago is known; once more it is a replay.
+        assert_eq!(hear(&mut sim, &sealed("a", 6, 4631)), Heard::Known);
+        sim.pass(LATE + Duration::from_millis(1));
+        assert_eq!(hear(&mut sim, &sealed("a", 6, 4631)), Heard::Replayed);
+        // Of the one before, which a restart would be without a seal.
+        let before = |at| Announcement { boot: 9, ..sealed("a", 9, at) };
+        assert_eq!(hear(&mut sim, &before(4630)), Heard::Replayed);
+        assert_eq!(hear(&mut sim, &before(4632)), Heard::New);
+    }
+
+    #[test]
+    fn a_goodbye_is_remembered_until_what_was_sealed_before_is_stale() {
+        let mut sim = Sim::new(100);
+        // Its clock is 50 s ahead of ours.
+        let hear = |sim: &mut Sim, announcement: &Announcement| {
+            let wall = 1_000_000 + (sim.now - sim.start).as_millis() as u64;
+            sim.table.hear(announcement, at(HERE), To::Group, sim.now, wall)
+        };
+        assert_eq!(hear(&mut sim, &sealed("a", 1, 1050)), Heard::New);
+        let goodbye = Announcement { at: Some(1_050_000), ..bye("a", 10) };
+        assert_eq!(hear(&mut sim, &goodbye), Heard::Known);
+        for _ in 0..110 {
+            assert_eq!(hear(&mut sim, &sealed("a", 1, 1050)), Heard::Ignored);
+            sim.pass(SECOND);
+        }
+        sim.pass(Duration::from_millis(1));
+        assert!(matches!(hear(&mut sim, &sealed("a", 1, 1050)), Heard::Stale { .. }));
     }
 
     #[test]
@@ -497,8 +645,8 @@ mod tests {
         assert_eq!(&*sim.table.get("a").unwrap().data, r#"{"new":1}"#);
         assert_eq!(sim.addresses("a"), [HERE, "[fe80::1%2]:5001", "10.0.1.1:5000"]);
         sim.pass(LATE + Duration::from_millis(1));
-        assert_eq!(sim.hear(&says("a", 1, "{}"), at("10.0.2.1:5000")), Heard::Ignored);
-        assert_eq!(sim.hear(&says("a", 2, "{}"), at("10.0.2.1:5000")), Heard::Ignored);
+        assert_eq!(sim.hear(&says("a", 1, "{}"), at("10.0.2.1:5000")), Heard::Replayed);
+        assert_eq!(sim.hear(&says("a", 2, "{}"), at("10.0.2.1:5000")), Heard::Replayed);
         // Nor does that keep it alive.
         sim.pass(2 * SECOND);
         assert!(sim.table.is_empty());
@@ -547,7 +695,7 @@ mod tests {
         sim.told();
         // It sleeps: nothing is done meanwhile.
         sim.now += 3600 * SECOND;
-        sim.table.awake(sim.now);
+        sim.table.awake(sim.now, Duration::ZERO);
         sim.pass(7 * SECOND - Duration::from_millis(1));
         assert_eq!(sim.told(), []);
         assert_eq!(sim.asked.len(), ASKS as usize);

@@ -21,6 +21,7 @@ use super::sync::thread::{self, JoinHandle};
 use super::sync::{Mutex, MutexGuard, process_wide};
 use super::{Doorbell, ListenerStats, Notice, ObjectId, Taken};
 use crate::cast::{CastOptions, LookUp, Target};
+use crate::discover::seal::Ring;
 use crate::discovering::DiscoverOptions;
 use crate::error::Fault;
 use crate::listen::ListenOptions;
@@ -139,6 +140,11 @@ impl Client {
         self.open_and_wait(id, |reply| Command::Discover { id, client, options, reply })
     }
 
+    /// Gives a discovery that is to be sealed its keys: until then it says and hears nothing.
+    pub fn unlock(&self, id: ObjectId, ring: Ring) {
+        self.tell(Command::Unlock { id, ring: Arc::new(ring) });
+    }
+
     /// Changes what a discovery announces.
     pub fn announce(&self, id: ObjectId, data: Box<str>) {
         self.tell(Command::Announce { id, data });
@@ -216,7 +222,9 @@ impl Client {
                 | Notice::Unresolved(..)
                 | Notice::Peers(_)
                 | Notice::IdConflict(_)
-                | Notice::TableFull(_) => {}
+                | Notice::TableFull(_)
+                | Notice::Unauthenticated(_)
+                | Notice::ClockSkew(..) => {}
             }
         }
         notices

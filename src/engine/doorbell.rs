@@ -37,6 +37,10 @@ pub enum Notice {
     IdConflict(ObjectId),
     /// The discovery's table is full.
     TableFull(ObjectId),
+    /// Others announce to the discovery's group without a key that it has.
+    Unauthenticated(ObjectId),
+    /// The clock of somebody with a key of the discovery's is this many milliseconds ahead of ours.
+    ClockSkew(ObjectId, i64),
     /// The object is closed and its sockets are free.
     Closed(ObjectId),
     /// The engine failed, for this reason, and the object with it.

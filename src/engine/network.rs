@@ -28,8 +28,8 @@ pub(super) struct Network {
     unlisted: Option<Fault>,
     changes: Changes,
     suspended: Duration,
-    /// The host has slept, and nobody has asked since.
-    slept: bool,
+    /// How long the host has slept since somebody asked.
+    slept: Duration,
 }
 
 /// How a list differs from the one before.
@@ -69,7 +69,7 @@ impl Network {
             unlisted: None,
             changes: Changes::default(),
             suspended: net::suspended(),
-            slept: false,
+            slept: Duration::ZERO,
         }
     }
 
@@ -102,17 +102,18 @@ impl Network {
     pub(super) fn is_outdated(&mut self, now: Instant) -> bool {
         let believed = if self.monitor.is_ok() { BELIEVED } else { BELIEVED_UNWATCHED };
         let suspended = net::suspended();
-        if suspended.saturating_sub(self.suspended) > SLEPT {
+        let slept = suspended.saturating_sub(self.suspended);
+        if slept > SLEPT {
             self.changes.missed = true;
-            self.slept = true;
+            self.slept += slept;
         }
         self.suspended = suspended;
         let believable = self.listed.is_some_and(|at| now.duration_since(at) < believed);
         !believable || self.changes.any || self.changes.missed
     }
 
-    /// Whether the host has slept since this was last asked, as far as [`Network::is_outdated`] has seen.
-    pub(super) fn has_slept(&mut self) -> bool {
+    /// How long the host has slept since this was last asked, as far as [`Network::is_outdated`] has seen.
+    pub(super) fn take_slept(&mut self) -> Duration {
         std::mem::take(&mut self.slept)
     }
 

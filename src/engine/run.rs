@@ -12,6 +12,7 @@ use super::sync::mpsc::{Receiver, Sender};
 use super::timers::Timers;
 use super::{Doorbell, Notice, ObjectId, Opened, chance};
 use crate::cast::{CastOptions, Casting, LookUp, NameId, PathsId, Resolved, SenderId};
+use crate::discover::seal::Ring;
 use crate::discovering::{DiscoverOptions, Discovering};
 use crate::error::Fault;
 use crate::listen::{ListenOptions, Listening, SocketId};
@@ -54,6 +55,11 @@ pub(super) enum Command {
         client: Arc<Doorbell>,
         options: Box<DiscoverOptions>,
         reply: Sender<Result<Opened, Fault>>,
+    },
+    /// The keys of a discovery that is to seal what it announces.
+    Unlock {
+        id: ObjectId,
+        ring: Arc<Ring>,
     },
     Announce {
         id: ObjectId,
@@ -189,8 +195,9 @@ impl Engine {
             if self.network.is_outdated(now) {
                 self.timers.set_if_none(Deadline::List, now + SETTLE);
             }
-            if self.network.has_slept() {
-                self.discovering.awake(now);
+            let slept = self.network.take_slept();
+            if !slept.is_zero() {
+                self.discovering.awake(now, slept);
             }
         }
     }
@@ -235,6 +242,7 @@ impl Engine {
             Command::Discover { id, client, options, reply } => {
                 let _ = reply.send(self.discover(id, client, *options, now));
             }
+            Command::Unlock { id, ring } => self.discovering.unlock(id, ring, now),
             Command::Announce { id, data } => self.discovering.announce(id, data, now),
             Command::Ask { id } => self.discovering.refresh(id, now),
             Command::Tell { id } => self.discovering.tell(id),
@@ -293,7 +301,7 @@ impl Engine {
     fn meet_deadlines(&mut self) {
         let now = Instant::now();
         if self.timers.earliest().is_some_and(|due| due + LATE < now) {
-            self.discovering.awake(now);
+            self.discovering.awake(now, Duration::ZERO);
         }
         for _ in 0..TURN {
             let Some((due, deadline)) = self.timers.take_due(now) else { break };

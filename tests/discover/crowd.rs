@@ -252,7 +252,7 @@ impl Crowd {
         self.newcomer_planned = None;
         let mut sent = Vec::new();
         let chance = &mut self.chance;
-        self.newcomer.due(self.now, || chance.part(), |whom, bytes| sent.push((whom, bytes.to_vec())));
+        self.newcomer.due(self.now, 0, || chance.part(), |whom, bytes| sent.push((whom, bytes.to_vec())));
         for (whom, bytes) in sent {
             let question = match self.newcomer.decode(&bytes) {
                 Ok(Message::Announcement(Announcement { ask: Some(Ask::Directly), .. })) => {
@@ -289,6 +289,7 @@ impl Crowd {
             every: self.every(),
             known: self.members.len() as u64,
             ask: None,
+            at: None,
             says: if sent == Sent::Goodbye { Says::Bye } else { Says::Data("{}".into()) },
         };
         let to = if sent == Sent::ToOne { To::Sender } else { To::Group };
@@ -346,6 +347,8 @@ fn newcomer() -> Discovery {
         rate: RATE,
         plain: false,
         max_peers: 100_000,
+        ring: None,
+        tolerance: Duration::ZERO,
     })
 }
 

@@ -106,6 +106,8 @@ impl Network {
             rate: 50.0,
             plain: false,
             max_peers: 100_000,
+            ring: None,
+            tolerance: Duration::ZERO,
         };
         let address = Ipv4Addr::from_bits(0x0a00_0001 + number as u32);
         let source = Source { socket: SocketAddr::from((address, 5000)), interface: InterfaceIndex(1) };
@@ -132,7 +134,7 @@ impl Network {
     pub(crate) fn close(&mut self, host: usize) {
         let mut sent = Vec::new();
         for _ in 0..2 {
-            self.hosts[host].discovery.goodbye(|whom, bytes| sent.push((whom, bytes.to_vec())));
+            self.hosts[host].discovery.goodbye(0, |whom, bytes| sent.push((whom, bytes.to_vec())));
         }
         for (whom, bytes) in sent {
             self.send(host, whom, &bytes);
@@ -246,11 +248,11 @@ impl Network {
                 return self.wake(number, until);
             }
             host.asleep_until = None;
-            host.discovery.awake(now, self.chance.part());
+            host.discovery.awake(now, Duration::ZERO, self.chance.part());
         }
         let mut sent = Vec::new();
         let chance = &mut self.chance;
-        host.discovery.due(now, || chance.part(), |whom, bytes| sent.push((whom, bytes.to_vec())));
+        host.discovery.due(now, 0, || chance.part(), |whom, bytes| sent.push((whom, bytes.to_vec())));
         for (whom, bytes) in sent {
             self.send(number, whom, &bytes);
         }

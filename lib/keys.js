@@ -1,0 +1,30 @@
+'use strict'
+
+const { promisify } = require('node:util')
+
+/** What makes a key of a passphrase takes a tenth of a second and 32 MiB, for us as for who guesses (RFC 7914). */
+const SCRYPT = { N: 2 ** 15, r: 8, p: 1, maxmem: 64 * 1024 * 1024 }
+
+const KEY = 32
+
+/**
+ * The bytes of keys, one after another. Those that were passphrases are made of them off this thread.
+ *
+ * @param {(string | Uint8Array)[]} keys
+ * @param {string} app they are for it alone
+ * @returns {Buffer | Promise<Buffer>} at once if none is a passphrase
+ */
+function keyBytes(keys, app) {
+  if (keys.every((key) => typeof key !== 'string')) return Buffer.concat(keys)
+  const scrypt = promisify(
+    /** @type {(key: string, salt: string, length: number, options: object, done: (error: Error | null, key: Buffer) => void) => void} */ (
+      require('node:crypto').scrypt
+    )
+  )
+  const made = keys.map((key) =>
+    typeof key === 'string' ? scrypt(key, `lan-peers/1\0${app}`, KEY, SCRYPT) : key
+  )
+  return Promise.all(made).then((bytes) => Buffer.concat(bytes))
+}
+
+module.exports = { keyBytes }
