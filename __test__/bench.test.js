@@ -4,6 +4,10 @@ const assert = require('node:assert/strict')
 const { spawnSync } = require('node:child_process')
 const { join } = require('node:path')
 const { test } = require('node:test')
+const observing = require('../bench/experiments/observing.js')
+const scale = require('../bench/experiments/scale.js')
+const { missing } = require('../bench/installed.js')
+const { build } = require('../bench/programs.js')
 
 const bench = (/** @type {string[]} */ ...args) =>
   spawnSync(process.execPath, [join(__dirname, '..', 'bench'), ...args], { encoding: 'utf8' })
@@ -28,11 +32,43 @@ test('the bench measures the row that it is asked for', () => {
   assert.deepEqual(unmeasured, [])
 })
 
-test('the bench says which rows it could not measure, and refuses what is none', () => {
-  const { stdout } = bench('--runs', '1', '--only', '12', '--only', '9')
-  assert.match(stdout, /^\| 12 \| require\(\) \| [\d.]+ ms \| dgram \| [\d.]+ ms \|/m)
-  assert.match(stdout, /^Not measured: 9, /m)
+test('the bench refuses what is no row', () => {
   const { status, stderr } = bench('--only', '99')
   assert.notEqual(status, 0)
   assert.match(stderr, /--only takes the number of a row, 1, 2, 3/)
+})
+
+test('the bench says which rows it could not measure', (t) => {
+  const why = missing('node-discover')
+  if (why === undefined) return t.skip('node-discover is installed, and would be measured')
+  const { stdout } = bench('--runs', '1', '--only', '12', '--only', '10')
+  assert.match(stdout, /^\| 12 \| require\(\) \| [\d.]+ ms \| dgram \| [\d.]+ ms \|/m)
+  assert.match(stdout, new RegExp(`^Not measured: 10, .*: ${why}\\.$`, 'm'))
+})
+
+test('what an observer costs that has not heard of all does not count', async (t) => {
+  for (const contender of ['lan-peers', 'dgram', 'node-discover', 'bonjour-service']) {
+    const why = observing.unavailable?.({ contender })
+    if (why !== undefined) {
+      t.diagnostic(why)
+      continue
+    }
+    build()
+    const observe = (/** @type {number} */ seconds) =>
+      observing.measure({ contender, peers: 20, seconds }, 1)
+    const { mainThread, cpu, invalid } = await observe(1)
+    assert.equal(invalid, undefined, contender)
+    assert.ok(mainThread > 0 && cpu > 0, contender)
+    // Half of them announce themselves.
+    assert.equal((await observe(0.5)).invalid, 'knew 10 of 20 peers', contender)
+  }
+})
+
+test('what beacons would need is reckoned right', async () => {
+  const beacons = (/** @type {number} */ loss) =>
+    scale.measure({ contender: 'beacons every 2 s', peers: 100, loss }, 1)
+  const { groupASecond, knows, isKnown, falseAlarms } = await beacons(0)
+  assert.deepEqual([groupASecond, knows, isKnown, falseAlarms], [50, 1.98, 0, 0])
+  const lossy = await beacons(0.1)
+  assert.deepEqual([lossy.knows, lossy.isKnown, Math.round(lossy.falseAlarms)], [4, 2, 162])
 })

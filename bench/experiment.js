@@ -2,6 +2,9 @@
 
 // What an experiment and a contender are, and what the experiments have in common.
 
+const { readFileSync } = require('node:fs')
+const { networkInterfaces } = require('node:os')
+
 /**
  * @typedef {object} Contender who is measured
  * @property {string} name
@@ -9,13 +12,27 @@
  *   hears a group on loopback; gives the port
  * @property {(what: { group: string, port: number, payload: Buffer, interval: number }) => unknown} cast
  *   sends to a group on loopback, now and at every interval of so many milliseconds
+ * @property {(what: { every: number }) => Promise<Observation>} observe
+ *   keeps a table of who announces itself every so many milliseconds
+ * @property {(what: Announced) => Buffer} [announcement]
+ *   what a peer announces, in the form that it understands, if that is not ours
+ *
+ * @typedef {object} Observation
+ * @property {{ group: string, port: number }} to where it hears announcements
+ * @property {() => number} known how many peers it knows
+ *
+ * @typedef {object} Announced what a peer announces
+ * @property {number} peer its number, from 0
+ * @property {{ username: string, room: string, port: number }} data
+ * @property {number} every the time between two announcements, in milliseconds
+ * @property {number} peers how many there are
  *
  * @typedef {Record<string, any>} Plan what is to be done; JSON
- * @typedef {Record<string, number>} Result what was measured
+ * @typedef {Record<string, any> & { invalid?: string }} Result what was measured: numbers; or why they do not count
  *
  * @typedef {object} Experiment
- * @property {() => string | undefined} [unavailable] why it cannot be done on this machine, if so
- * @property {(plan: Plan) => Promise<Result>} measure does it once
+ * @property {(plan: Plan) => string | undefined} [unavailable] why it cannot be done on this machine, if so
+ * @property {(plan: Plan, run: number) => Promise<Result>} measure does it once, for the so-manieth time
  * @property {(contender: Contender, plan: Plan) => unknown} [inside] what the process of the contender does
  */
 
@@ -30,6 +47,29 @@ const sleep = (/** @type {number} */ ms) => new Promise((resolve) => setTimeout(
 const block = (/** @type {number} */ ms) =>
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
 
+/** Fails unless this is a network of its own: for those who choose their interfaces themselves. */
+function mustBeIsolated() {
+  const others = Object.keys(networkInterfaces()).filter((name) => name !== 'lo')
+  if (others.length > 0) throw new Error(`datagrams would go out on ${others}`)
+}
+
+/**
+ * The memory of this process in bytes, once the collector has left nothing for later. Needs the options {@link LEAN} of Node.
+ */
+async function memory() {
+  const collectGarbage = /** @type {() => void} */ (globalThis.gc)
+  for (let i = 0; i < 4; i++) {
+    collectGarbage()
+    await sleep(50)
+  }
+  // Without the pages of programs and libraries, which are shared, and come as they are first run.
+  const status = readFileSync('/proc/self/status', 'utf8')
+  return 1024 * Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1])
+}
+
+/** The room for what is young is small, for it grows whenever much is made, and is nobody's in particular. */
+const LEAN = '--expose-gc --max-semi-space-size=1'
+
 /**
  * Waits until so many have come, or none for a second after the first.
  *
@@ -43,4 +83,4 @@ async function allOrSilence(count, heard) {
   }
 }
 
-module.exports = { GROUP, allOrSilence, block, print, sleep }
+module.exports = { GROUP, LEAN, allOrSilence, block, memory, mustBeIsolated, print, sleep }

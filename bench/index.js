@@ -5,13 +5,15 @@
 //   npm run bench -- [--json] [--only ROW]... [--runs N]
 //
 // The contenders take turns, N times (5); each figure is the median, with the least and the most. All traffic is on the
-// loopback interface. Needs Linux and cargo. --json prints everything that was measured.
+// loopback interface. Needs Linux and cargo, and for the contenders from npm `npm ci --prefix bench`. What cannot be
+// measured is said. --json prints everything that was.
 
 const { execFileSync } = require('node:child_process')
 const os = require('node:os')
 const { parseArgs } = require('node:util')
+const { version } = require('./installed.js')
 const { build } = require('./programs.js')
-const { ROWS, UNMEASURED } = require('./rows.js')
+const { ROWS } = require('./rows.js')
 const { summary } = require('./statistics.js')
 const { table } = require('./table.js')
 
@@ -30,6 +32,7 @@ const { table } = require('./table.js')
  * @property {Summary} [theirs]
  * @property {string} [goal]
  * @property {boolean} [reached]
+ * @property {boolean} [detail] the README does without it
  *
  * @typedef {object} Report
  * @property {string} date
@@ -38,6 +41,7 @@ const { table } = require('./table.js')
  * @property {string} node its version
  * @property {string} rust its version
  * @property {string} version of this package
+ * @property {Record<string, string>} versions of the contenders from npm
  * @property {number} runs
  * @property {Figure[]} figures
  * @property {{ row: number, what: string, why: string }[]} unmeasured
@@ -53,8 +57,23 @@ const sides = ({ ours, theirs }) => (theirs ? [ours, theirs] : [ours])
 const load = (/** @type {string} */ name) => require(`./experiments/${name}.js`)
 
 /** Why a row cannot be measured on this machine, if so. */
-const unavailable = (/** @type {Row} */ { ours }) =>
-  load(ours.measurement.experiment).unavailable?.()
+const unavailable = (/** @type {Row} */ row) =>
+  sides(row)
+    .map(({ measurement: { experiment, plan } }) => load(experiment).unavailable?.(plan))
+    .find((why) => why !== undefined)
+
+/**
+ * Why what was measured for a row does not count, if so.
+ *
+ * @param {Row} row
+ * @param {Map<string, Result[]>} results
+ */
+const invalid = (row, results) =>
+  sides(row)
+    .flatMap(({ name, measurement }) =>
+      (results.get(key(measurement)) ?? []).map(({ invalid }) => invalid && `${name} ${invalid}`)
+    )
+    .find((why) => why !== undefined)
 
 /**
  * Measures what some rows need, those of one experiment one after another, so that they meet the same machine.
@@ -78,7 +97,7 @@ async function measure(rows, runs) {
     for (let run = 1; run <= runs; run++) {
       process.stderr.write(`${name}, run ${run} of ${runs}\n`)
       for (const [which, { plan }] of measurements) {
-        results.get(which)?.push(await experiment.measure(plan))
+        results.get(which)?.push(await experiment.measure(plan, run))
       }
     }
   }
@@ -90,7 +109,7 @@ async function measure(rows, runs) {
  * @param {Map<string, Result[]>} results
  * @returns {Figure}
  */
-function figure({ row, what, unit, ours, theirs, goal }, results) {
+function figure({ row, what, unit, ours, theirs, goal, detail }, results) {
   const figures = (/** @type {import('./rows.js').Side} */ { measurement, field }) =>
     summary((results.get(key(measurement)) ?? []).map((result) => result[field]))
   const [a, b] = [figures(ours), theirs && figures(theirs)]
@@ -102,7 +121,8 @@ function figure({ row, what, unit, ours, theirs, goal }, results) {
     against: theirs?.name,
     theirs: b,
     goal: goal?.text,
-    reached: goal?.reached(a, b ?? a)
+    reached: goal?.reached(a, b ?? a),
+    detail
   }
 }
 
@@ -124,13 +144,18 @@ async function main() {
     const numbers = [...new Set(ROWS.map(({ row }) => row))].join(', ')
     throw new Error(`--only takes the number of a row, ${numbers}; --runs takes a number from 1`)
   }
-  const rows = wanted.filter((row) => unavailable(row) === undefined)
-  const others = wanted.flatMap((row) => {
-    const why = unavailable(row)
+  const available = wanted.filter((row) => unavailable(row) === undefined)
+  build()
+  const results = await measure(available, runs)
+  const rows = available.filter((row) => invalid(row, results) === undefined)
+  const unmeasured = wanted.flatMap((row) => {
+    const why = unavailable(row) ?? invalid(row, results)
     return why === undefined ? [] : { row: row.row, what: row.what, why }
   })
-  build()
-  const results = await measure(rows, runs)
+  const versions = rows.flatMap(({ theirs }) => {
+    const installed = theirs && version(theirs.name)
+    return installed === undefined ? [] : [[theirs?.name, installed]]
+  })
   const report = {
     date: new Date().toISOString().slice(0, 10),
     machine: `${os.cpus()[0].model.trim()}, ${os.cpus().length} cores`,
@@ -138,9 +163,10 @@ async function main() {
     node: process.versions.node,
     rust: execFileSync('rustc', ['--version'], { encoding: 'utf8' }).split(' ')[1],
     version: require('../package.json').version,
+    versions: Object.fromEntries(versions),
     runs,
     figures: rows.map((row) => figure(row, results)),
-    unmeasured: [...UNMEASURED.filter(isWanted), ...others]
+    unmeasured
   }
   if (values.json) {
     console.log(JSON.stringify({ ...report, results: Object.fromEntries(results) }, null, 2))

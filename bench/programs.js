@@ -2,7 +2,7 @@
 
 // The programs that the bench runs, each a process of its own, which talk in lines of JSON.
 
-const { execFileSync, spawn } = require('node:child_process')
+const { execFileSync, spawn, spawnSync } = require('node:child_process')
 const { once } = require('node:events')
 const { join } = require('node:path')
 const { createInterface } = require('node:readline')
@@ -70,7 +70,7 @@ function build() {
 /**
  * A native program of bench/traffic on the loopback interface.
  *
- * @param {'traffic' | 'bare' | 'arrivals'} name
+ * @param {'traffic' | 'bare' | 'arrivals' | 'peers'} name
  * @param {...unknown} args those after the interface's address
  */
 const native = (name, ...args) => new Program(join(TARGET, 'release', name), ['127.0.0.1', ...args])
@@ -81,11 +81,56 @@ const native = (name, ...args) => new Program(join(TARGET, 'release', name), ['1
  * @param {string} path in this folder; further words are options of Node before it
  * @param {...unknown} args those that are no strings go as JSON
  */
-function script(path, ...args) {
-  const words = path.split(' ')
-  const file = join(__dirname, String(words.pop()))
-  const texts = args.map((arg) => (typeof arg === 'string' ? arg : JSON.stringify(arg)))
-  return new Program(process.execPath, [...words, file, ...texts])
+const script = (path, ...args) => new Program(process.execPath, words(path, args))
+
+/**
+ * The words after `node` of a script's command.
+ *
+ * @param {string} path
+ * @param {unknown[]} args
+ */
+function words(path, args) {
+  const options = path.split(' ')
+  const file = join(__dirname, String(options.pop()))
+  return [
+    ...options,
+    file,
+    ...args.map((arg) => (typeof arg === 'string' ? arg : JSON.stringify(arg)))
+  ]
 }
 
-module.exports = { ROOT, build, native, script }
+/** How a command gets a network of its own: as root, or as one who is root in there alone. */
+const ISOLATIONS = [['--net'], ['--user', '--map-root-user', '--net']]
+
+/** On its loopback interface, which is all there is, groups go out and come in as elsewhere. */
+const BEGIN = 'ip link set lo up && ip route add 224.0.0.0/4 dev lo && exec "$@"'
+
+/** @type {string[] | undefined} */
+let isolation
+
+/** What comes before a command that is to run so, if it can: to try is the only way to know. */
+function isolate() {
+  const before = ISOLATIONS.map((options) => [...options, 'sh', '-c', BEGIN, 'sh'])
+  isolation ??= before.find((args) => spawnSync('unshare', [...args, 'true']).status === 0)
+  return isolation
+}
+
+/** Why nothing can run so here, if so. */
+const unisolated = () =>
+  isolate()
+    ? undefined
+    : 'it needs a network namespace: Linux, iproute2, util-linux, and root or user namespaces'
+
+/**
+ * A script with Node in a network of its own, which no datagram leaves, whatever interfaces it chooses.
+ *
+ * @param {string} path
+ * @param {...unknown} args as of {@link script}
+ */
+function isolated(path, ...args) {
+  const before = isolate()
+  if (before === undefined) throw new Error(unisolated())
+  return new Program('unshare', [...before, process.execPath, ...words(path, args)])
+}
+
+module.exports = { ROOT, build, isolated, native, script, unisolated }

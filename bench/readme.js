@@ -17,7 +17,7 @@ const [BEGIN, END] = ['<!-- written by bench/readme.js -->\n', '<!-- end -->\n']
 const report = JSON.parse(readFileSync(0, 'utf8'))
 
 const rows = report.figures
-  .filter(({ goal }) => goal !== undefined)
+  .filter(({ goal, detail }) => goal !== undefined && !detail)
   .map((figure) => {
     const { what, unit, ours, theirs, against } = figure
     const beside = theirs && against !== 'dgram' ? ` (${against})` : ''

@@ -22,6 +22,7 @@
  * @property {Side} ours
  * @property {Side} [theirs]
  * @property {Goal} [goal] without one the row shows how the cost grows
+ * @property {boolean} [detail] the README does without it
  *
  * @typedef {object} Goal the figure to reach
  * @property {string} text
@@ -152,6 +153,110 @@ const casting = (text, field, unit, casts, goal) =>
     goal
   )
 
+/** For how many seconds so many peers are observed. */
+const SECONDS = /** @type {Record<number, number>} */ ({ 100: 10, 1_000: 30, 10_000: 10 })
+
+/**
+ * What it costs to know peers that announce themselves once a second.
+ *
+ * @param {'mainThread' | 'cpu'} field
+ * @param {number} peers
+ * @param {string} other
+ * @param {Goal} [goal]
+ */
+function observing(field, peers, other, goal) {
+  const seconds = SECONDS[peers]
+  const threads = { mainThread: 'main thread', cpu: 'all threads' }[field]
+  const text = `knowing ${thousands(peers)} peers for ${seconds} s: ${threads}`
+  const plan = { peers, seconds }
+  return beside(9, text, 'ms', { experiment: 'observing', plan, field, other }, goal)
+}
+
+/** Others whom a group is set beside: what they would need is reckoned. */
+const BEACONS = 'beacons every 2 s'
+const MDNS = 'mDNS'
+
+/** Seconds within which a newcomer is to know 99 %, by the number of peers and the part that is lost. */
+const KNOWS = /** @type {Record<number, Record<number, number>>} */ ({
+  10: { 0: 0.15 },
+  1_000: { 0: 1.2, 0.1: 4 },
+  10_000: { 0: 8, 0.1: 15 }
+})
+
+const within = (/** @type {number} */ seconds) => atMost(seconds, `${seconds} s or less`)
+
+/**
+ * How a group of so many does, on a simulated network and clock: that many who know each other send what they send, and one
+ * who comes to them is simulated whole. It looks for ten hours.
+ *
+ * @param {number} peers
+ * @param {number} loss the part that is lost on the way to each
+ * @returns {Row[]}
+ */
+function group(peers, loss) {
+  const plan = { peers, loss }
+  const among = loss === 0 ? '' : `, ${loss * 100} % lost`
+  /**
+   * @param {string} text
+   * @param {string} field
+   * @param {string} unit
+   * @param {string[]} others
+   * @param {Goal} [goal]
+   */
+  const lines = (text, field, unit, others, goal) =>
+    others.map((other, i) => ({
+      ...beside(
+        13,
+        `${thousands(peers)} peers${among}: ${text}`,
+        unit,
+        { experiment: 'scale', plan, field, other },
+        i === 0 ? goal : undefined
+      ),
+      detail: peers !== 1_000
+    }))
+  const knows = KNOWS[peers]?.[loss]
+  // What 3.5 intervals are, where all make 50 announcements a second; and a tenth of a second to look.
+  const lifetime = 3.5 * Math.max(2, peers / 50) + 0.1
+  const none = { text: 'none', reached: (/** @type {Summary} */ ours) => ours.most === 0 }
+  // What is lost was sent all the same.
+  const traffic = [
+    lines(
+      'datagrams to the group a second',
+      'groupASecond',
+      '',
+      [BEACONS, MDNS],
+      atMost(55, '55 or less')
+    ),
+    lines('datagrams to the group for a newcomer', 'asked', '', [MDNS])
+  ]
+  return [
+    ...(loss === 0 ? traffic : []),
+    lines(
+      'newcomer knows 99 % after',
+      'knows',
+      's',
+      [BEACONS, MDNS],
+      knows ? within(knows) : undefined
+    ),
+    lines(
+      'newcomer is known to 99 % after',
+      'isKnown',
+      's',
+      [BEACONS],
+      loss === 0 ? within(0.1) : undefined
+    ),
+    lines('crash noticed after', 'crash', 's', [BEACONS, MDNS], within(lifetime)),
+    lines(
+      'goodbye noticed after',
+      'goodbye',
+      'ms',
+      [BEACONS],
+      loss === 0 ? atMost(100, '100 ms or less') : undefined
+    ),
+    lines('living peers thought gone, an hour', 'falseAlarms', '', [BEACONS], none)
+  ].flat()
+}
+
 /** Several rows that are one in the numbering are its lines. */
 const ROWS = [
   receiving(1, 'mainThread', 'utf8', 100_000, ratio(1 / 6, '1/6 or less')),
@@ -210,6 +315,28 @@ const ROWS = [
     atMost(1024, '1,024 bytes or less')
   ),
   casting('threads more', 'threads', '', 10_000, atMost(1, '1')),
+  observing('mainThread', 100, 'dgram'),
+  observing('mainThread', 100, 'node-discover'),
+  observing('mainThread', 100, 'bonjour-service'),
+  observing('mainThread', 1_000, 'dgram', ratio(1 / 50, '1/50 or less')),
+  observing('mainThread', 1_000, 'node-discover', ratio(1 / 50, '1/50 or less')),
+  observing('mainThread', 1_000, 'bonjour-service', ratio(1 / 50, '1/50 or less')),
+  observing('mainThread', 10_000, 'dgram'),
+  observing('mainThread', 10_000, 'node-discover'),
+  observing('mainThread', 10_000, 'bonjour-service'),
+  observing('cpu', 100, 'dgram'),
+  observing('cpu', 1_000, 'dgram'),
+  observing('cpu', 1_000, 'node-discover'),
+  observing('cpu', 1_000, 'bonjour-service'),
+  observing('cpu', 10_000, 'dgram'),
+  observing('cpu', 10_000, 'node-discover'),
+  beside(
+    10,
+    'a table of 10,000 peers: memory each, beside what they announce',
+    'bytes',
+    { experiment: 'remembering', plan: { peers: 10_000 }, field: 'memory', other: 'node-discover' },
+    atMost(1536, '1,536 bytes or less')
+  ),
   beside(
     11,
     'idle: wake-ups a second',
@@ -238,6 +365,7 @@ const ROWS = [
     { experiment: 'starting', field: 'close' },
     atMost(5, '5 ms or less')
   ),
+  ...[10, 100, 1_000, 10_000].flatMap((peers) => [0, 0.1].flatMap((loss) => group(peers, loss))),
   alone(
     14,
     'native binary, as published',
@@ -254,11 +382,4 @@ const ROWS = [
   )
 ]
 
-/** What other rows there will be, and why they are not measured. */
-const UNMEASURED = [
-  { row: 9, what: 'an observer of 1,000 peers', why: 'there is no discover() yet' },
-  { row: 10, what: 'memory of a table of 10,000 peers', why: 'there is no discover() yet' },
-  { row: 13, what: 'traffic and time of a group', why: 'there is no discover() yet' }
-]
-
-module.exports = { ROWS, UNMEASURED }
+module.exports = { ROWS }

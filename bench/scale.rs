@@ -1,7 +1,8 @@
 //! How discovery does among many, on a simulated network and clock.
 //!
 //! `cargo bench --bench scale -- <count> <loss> <seed>`: a newcomer comes to so many who know each other, where this part of
-//! what is sent does not arrive, stays for ten hours, and sees some of them end. Prints what it has seen as a line of JSON.
+//! what is sent does not arrive, stays for ten hours, and sees some of them end. Prints what it has seen as a line
+//! of JSON: seconds, and of the goodbye milliseconds.
 
 #[path = "../tests/discover/crowd.rs"]
 mod crowd;
@@ -40,7 +41,7 @@ fn main() {
         });
         ends.max().unwrap_or_default().as_secs_f64()
     };
-    let (goodbye, crash) = (longest(true, 0), longest(false, ENDS));
+    let (goodbye, crash) = (longest(true, 0) * 1000.0, longest(false, ENDS));
     println!(
         r#"{{"groupASecond":{group_a_second},"knows":{},"isKnown":{},"asked":{asked},"answers":{answers},"falseAlarms":{false_alarms},"goodbye":{goodbye},"crash":{crash}}}"#,
         knows.as_secs_f64(),

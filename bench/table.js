@@ -49,8 +49,10 @@ function verdict({ goal, reached }) {
  *
  * @param {Report} report
  */
-const conditions = ({ date, machine, system, node, rust, version, runs }) =>
-  `lan-peers ${version}, ${date}; ${machine}, ${system}, Node ${node}, Rust ${rust}. Medians of ${runs} runs (least to most).`
+function conditions({ date, machine, system, node, rust, version, versions, runs }) {
+  const others = Object.entries(versions).map(([name, version]) => `${name} ${version}, `)
+  return `lan-peers ${version}, ${others.join('')}${date}; ${machine}, ${system}, Node ${node}, Rust ${rust}. Medians of ${runs} runs (least to most).`
+}
 
 /** @param {Report} report */
 function table(report) {

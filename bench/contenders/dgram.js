@@ -5,6 +5,8 @@
 const { createSocket } = require('node:dgram')
 const { once } = require('node:events')
 
+const { GROUP } = require('../experiment.js')
+
 const HERE = '127.0.0.1'
 
 /** @type {import('node:dgram').Socket | undefined} */
@@ -14,17 +16,8 @@ let sending
 module.exports = {
   name: 'dgram',
 
-  async hear({ group, encoding }, heard) {
-    const socket = createSocket({
-      type: 'udp4',
-      reuseAddr: true,
-      recvBufferSize: 4 * 1024 * 1024 // what lan-peers asks for
-    })
-    socket.on('message', encoding === 'utf8' ? (message) => heard(String(message)) : heard)
-    socket.bind(0)
-    await once(socket, 'listening')
-    socket.addMembership(group, HERE)
-    return socket.address().port
+  hear({ group, encoding }, heard) {
+    return listen(group, encoding === 'utf8' ? (message) => heard(String(message)) : heard)
   },
 
   // One socket for all, as lan-peers has.
@@ -36,5 +29,34 @@ module.exports = {
     const send = () => sending?.send(payload, port, group)
     send()
     setInterval(send, interval)
+  },
+
+  // The least that one can do with what comes.
+  async observe() {
+    const peers = new Map()
+    const port = await listen(GROUP, (message, { address }) => {
+      const announcement = JSON.parse(String(message))
+      peers.set(announcement['lan-peers'].id, { announcement, address, heard: Date.now() })
+    })
+    return { to: { group: GROUP, port }, known: () => peers.size }
   }
+}
+
+/**
+ * Hears a group, and gives the port.
+ *
+ * @param {string} group
+ * @param {(message: Buffer, from: import('node:dgram').RemoteInfo) => void} heard
+ */
+async function listen(group, heard) {
+  const socket = createSocket({
+    type: 'udp4',
+    reuseAddr: true,
+    recvBufferSize: 4 * 1024 * 1024 // what lan-peers asks for
+  })
+  socket.on('message', heard)
+  socket.bind(0)
+  await once(socket, 'listening')
+  socket.addMembership(group, HERE)
+  return socket.address().port
 }

@@ -2,7 +2,8 @@
 
 // Who is measured: this package.
 
-const { cast, listen } = require('../..')
+const { cast, discover, listen } = require('../..')
+const { GROUP } = require('../experiment.js')
 
 const HERE = { interfaces: '127.0.0.1' }
 
@@ -17,5 +18,11 @@ module.exports = {
 
   cast({ group, port, payload, interval }) {
     return cast(payload, interval, { ...HERE, group, port })
+  },
+
+  async observe() {
+    const to = { group: GROUP, port: 9778 }
+    const { peers } = discover({ username: 'observer' }, { ...HERE, ...to })
+    return { to, known: () => peers.size }
   }
 }

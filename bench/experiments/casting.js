@@ -2,15 +2,13 @@
 
 // What many casts cost that each send every two seconds.
 
-const { readFileSync, readdirSync } = require('node:fs')
-const { GROUP, print, sleep } = require('../experiment.js')
+const { readdirSync } = require('node:fs')
+const { GROUP, LEAN, memory, print, sleep } = require('../experiment.js')
 const { script } = require('../programs.js')
 
 const INTERVAL = 2000
 const SECONDS = 8
 const BYTES = 100
-/** The room for what is young is small, for it grows whenever much is made, and is none of the casts'. */
-const NODE = '--expose-gc --max-semi-space-size=1'
 /** Nobody hears there. */
 const PORT = 9
 
@@ -21,7 +19,7 @@ module.exports = {
    * beside its payload; and the number of threads that there are more than before.
    */
   async measure({ contender, casts }) {
-    return script(`${NODE} contender.js`, 'casting', contender, { casts }).result()
+    return script(`${LEAN} contender.js`, 'casting', contender, { casts }).result()
   },
 
   async inside(contender, { casts }) {
@@ -31,16 +29,6 @@ module.exports = {
     }
     const threads = () => readdirSync('/proc/self/task').length
     const collectGarbage = /** @type {() => void} */ (globalThis.gc)
-    const memory = async () => {
-      // What the collector leaves for later is none of the casts'.
-      for (let i = 0; i < 4; i++) {
-        collectGarbage()
-        await sleep(50)
-      }
-      // Without the pages of programs and libraries, which are shared, and come as they are first run.
-      const status = readFileSync('/proc/self/status', 'utf8')
-      return 1024 * Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1])
-    }
     const threadsBefore = threads()
     // With the first ones what is made once is made, and compiled what is often run.
     for (let i = 0; i < 1000; i++) open()
@@ -48,7 +36,7 @@ module.exports = {
     const before = await memory()
     for (let i = 0; i < casts; i++) {
       open()
-      // Nor is the room that garbage takes which waits for it.
+      // The room that garbage takes which waits is none of the casts'.
       if (i % 100 === 0) collectGarbage()
     }
     await sleep(INTERVAL)
