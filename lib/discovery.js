@@ -3,7 +3,7 @@
 const { emitSafely, kEnded, kPeers } = require('./environment.js')
 const errors = require('./errors.js')
 const { Handle, kCheckSize, kIsOpen, kOpen } = require('./handle.js')
-const { MALFORMED, parseText } = require('./json.js')
+const { MALFORMED, parseChecked } = require('./json.js')
 const { keyBytes } = require('./keys.js')
 const { Messages } = require('./messages.js')
 const { discoverOptions, validData } = require('./options.js')
@@ -28,9 +28,6 @@ const { PeerChanges, Peers, kDelete, kSet } = require('./peers.js')
  * @property {boolean} plain
  * @property {number} since
  */
-
-/** What a peer announces stands two levels deep in what there is to tell of it. */
-const AROUND_DATA = 2
 
 /** Announces itself, and knows who else does. See `Discovery` in index.d.ts. */
 class Discovery extends Handle {
@@ -169,7 +166,7 @@ class Discovery extends Handle {
     if (!this[kIsOpen]) return
     const { client, id } = this[kOpen]
     for (const text of client.takePeers(id)) {
-      const news = /** @type {PeerNews | typeof MALFORMED} */ (parseText(text, AROUND_DATA))
+      const news = /** @type {PeerNews | typeof MALFORMED} */ (parseChecked(text))
       // The engine has read what they announce, and lets nothing else through.
       if (news === MALFORMED) continue
       const { id: peerId, down, peer } = news

@@ -23,17 +23,36 @@ function parse(bytes) {
  * As `parse`, of what has been decoded.
  *
  * @param {string} text
- * @param {number} [around] levels of it that are ours
  * @returns {unknown} MALFORMED if it is not JSON, or nested more than 64 levels deep
  */
-function parseText(text, around = 0) {
-  let value
+function parseText(text) {
+  const value = parsed(text)
+  return clean(value, 1) ? value : MALFORMED
+}
+
+/**
+ * As `parse`, of what the engine has found to be JSON that is not nested too deep: what is in it is looked at only if there may be a
+ * `__proto__`, with escapes or without.
+ *
+ * @param {string} text
+ * @returns {unknown} MALFORMED if it is not JSON
+ */
+function parseChecked(text) {
+  const value = parsed(text)
+  if (text.includes('__proto__') || text.includes('\\u')) clean(value, -Infinity)
+  return value
+}
+
+/**
+ * @param {string} text
+ * @returns {unknown} MALFORMED if it is not JSON
+ */
+function parsed(text) {
   try {
-    value = JSON.parse(text)
+    return JSON.parse(text)
   } catch {
     return MALFORMED
   }
-  return clean(value, 1 - around) ? value : MALFORMED
 }
 
 /**
@@ -52,4 +71,4 @@ function clean(value, depth) {
   return Object.values(value).every((item) => clean(item, depth + 1))
 }
 
-module.exports = { MALFORMED, parse, parseText }
+module.exports = { MALFORMED, parse, parseChecked }

@@ -27,9 +27,10 @@ const GOODBYE_AGAIN: Duration = Duration::from_millis(20);
 /// How often at most seeds are looked up again because somebody unknown sends to this host.
 const SEEK: Duration = Duration::from_secs(5);
 
-/// The least time between two batches that JavaScript is told, unless it asks for more: waking for each of a thousand that
-/// come within a second takes the event loop three times as long as for twenty at a time.
-const TELLING: Duration = Duration::from_millis(20);
+/// The least time between two batches that JavaScript is told, unless it asks for more: it doubles as long as there is more to
+/// tell at its end, up to the second. Waking for each of a thousand that come within a second takes the event loop many times as
+/// long as for a hundred at a time.
+const TELLING: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
 
 /// So many batches are read before somebody's silence counts: more than a receive buffer holds.
 const BATCHES: usize = 128;
@@ -61,8 +62,9 @@ struct Member {
     /// What it sends by on interfaces.
     ways: Vec<SendOptions>,
     told: Warnings,
-    /// Until when nothing more is told of peers.
+    /// Until when nothing more is told of peers, and how long that is.
     telling: Option<Instant>,
+    gap: Duration,
     /// Somebody unknown has sent to this host.
     seeks: bool,
     sought: Option<Instant>,
@@ -91,6 +93,7 @@ impl Discovering {
             ways,
             told: Warnings::default(),
             telling: None,
+            gap: TELLING.0,
             seeks: false,
             sought: None,
             leaves: false,
@@ -242,9 +245,9 @@ impl Discovering {
     }
 
     /// More is to be told of the peers, if there is more.
-    pub(crate) fn tell(&mut self, id: ObjectId) {
+    pub(crate) fn tell(&mut self, id: ObjectId, now: Instant) {
         if let Some(member) = self.members.get_mut(&id) {
-            member.telling = None;
+            member.telling = member.telling.map(|until| until.min(now));
             self.touched.insert(id);
         }
     }
@@ -379,7 +382,9 @@ impl Member {
         if let Some(until) = self.telling.filter(|until| *until > now) {
             return Some(until);
         }
-        self.telling = Some(now + TELLING);
+        let goes_on = self.telling.is_some_and(|until| now < until + self.gap);
+        self.gap = if goes_on { TELLING.1.min(2 * self.gap) } else { TELLING.0 };
+        self.telling = Some(now + self.gap);
         let discovery = &mut self.discovery;
         self.client.tell_of_peers(id, || batch(discovery, networks));
         None

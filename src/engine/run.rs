@@ -245,7 +245,7 @@ impl Engine {
             Command::Unlock { id, ring } => self.discovering.unlock(id, ring, now),
             Command::Announce { id, data } => self.discovering.announce(id, data, now),
             Command::Ask { id } => self.discovering.refresh(id, now),
-            Command::Tell { id } => self.discovering.tell(id),
+            Command::Tell { id } => self.discovering.tell(id, now),
             Command::Update { id, payload, interval } => {
                 self.casting.update(id, payload, interval, now, &mut self.timers);
             }
