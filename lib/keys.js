@@ -21,10 +21,14 @@ function keyBytes(keys, app) {
       require('node:crypto').scrypt
     )
   )
-  const made = keys.map((key) =>
-    typeof key === 'string' ? scrypt(key, `lan-peers/1\0${app}`, KEY, SCRYPT) : key
+  const made = keys.map(async (key) =>
+    typeof key === 'string' ? scrypt(key, `lan-peers/1\0${app}`, KEY, SCRYPT) : Buffer.from(key)
   )
-  return Promise.all(made).then((bytes) => Buffer.concat(bytes))
+  return Promise.all(made).then((bytes) => {
+    const all = Buffer.concat(bytes)
+    for (const one of bytes) one.fill(0)
+    return all
+  })
 }
 
 module.exports = { keyBytes }
