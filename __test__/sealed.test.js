@@ -8,6 +8,7 @@ const { setTimeout: sleep } = require('node:timers/promises')
 const { test } = require('node:test')
 const { inspect } = require('node:util')
 const { discover, listen } = require('..')
+const vectors = require('../docs/sealed-vectors.json')
 const { LOOPBACK } = require('./loopback.js')
 const { until } = require('./process.js')
 const { hchacha20, open, seal } = require('./xchacha.js')
@@ -138,6 +139,14 @@ test('a passphrase makes a key, by scrypt, for one app', async (t) => {
   await never.close()
   await sleep(300)
   assert.equal(bob.peers.size, 1)
+})
+
+test('the vectors of the protocol are sealed by another implementation, and open', () => {
+  for (const { app, key, nonce, announcement: text, datagram } of vectors) {
+    const ring = { app, key: Buffer.from(key, 'hex') }
+    assert.equal(open(ring, datagram), text)
+    assert.equal(seal(ring, text, Buffer.from(nonce, 'hex')), datagram)
+  }
 })
 
 test('another implementation of the seal agrees, in both directions', async (t) => {

@@ -56,11 +56,14 @@ impl Ring {
     /// Seals a text: the name of the key, and the box. `None` if there is no key, or no nonce can be had.
     pub fn seal(&self, text: &str) -> Option<(&str, String)> {
         let key = self.keys.first()?;
-        let nonce = (self.nonces)()?;
+        Some((&key.name, self.seal_with(key, (self.nonces)()?, text)?))
+    }
+
+    fn seal_with(&self, key: &NamedKey, nonce: [u8; NONCE], text: &str) -> Option<String> {
         let payload = Payload { msg: text.as_bytes(), aad: &self.associated };
         // It fails for more than 256 GiB.
         let sealed = key.cipher.encrypt(&XNonce::from(nonce), payload).ok()?;
-        Some((&key.name, BASE64.encode([&nonce[..], &sealed].concat())))
+        Some(BASE64.encode([&nonce[..], &sealed].concat()))
     }
 
     /// Opens a box that was sealed with the key of this name; `None` if it cannot be.
@@ -143,6 +146,33 @@ mod tests {
         let other = Ring::new("game", &[key(1)], NONCES);
         assert_eq!(other.open(name, &sealed), None);
         assert_eq!(other.open(&other.keys[0].name, &sealed), None);
+    }
+
+    #[test]
+    fn it_is_the_seal_of_the_vectors_of_the_protocol() {
+        let bytes = |text: &serde_json::Value| -> Vec<u8> {
+            let pairs = text.as_str().unwrap().as_bytes().chunks(2);
+            pairs.map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+        };
+        let vectors = serde_json::from_str(include_str!("../../docs/sealed-vectors.json"));
+        let vectors: Vec<serde_json::Value> = vectors.unwrap();
+        assert!(!vectors.is_empty());
+        for vector in vectors {
+            let text = |name: &str| vector[name].as_str().unwrap();
+            let key = Key::new(bytes(&vector["key"]).try_into().unwrap());
+            let ring = Ring::new(text("app"), &[key], NONCES);
+            let datagram: serde_json::Value = serde_json::from_str(text("datagram")).unwrap();
+            let head = &datagram["lan-peers"];
+            let (name, sealed) = (head["key"].as_str().unwrap(), head["box"].as_str().unwrap());
+            assert_eq!(ring.keys[0].name, name);
+            assert_eq!(ring.open(name, sealed).as_deref(), Some(text("announcement").as_bytes()));
+            let nonce = BASE64.decode(sealed).unwrap()[..NONCE].to_vec();
+            assert_eq!(nonce, bytes(&vector["nonce"]));
+            assert_eq!(
+                ring.seal_with(&ring.keys[0], nonce.try_into().unwrap(), text("announcement")),
+                Some(sealed.to_owned())
+            );
+        }
     }
 
     #[test]
