@@ -159,15 +159,19 @@ const SECONDS = /** @type {Record<number, number>} */ ({ 100: 10, 1_000: 30, 10_
 /**
  * What it costs to know peers that announce themselves once a second.
  *
- * @param {'mainThread' | 'cpu'} field
+ * @param {'mainThread' | 'steady' | 'cpu'} field
  * @param {number} peers
  * @param {string} other
  * @param {Goal} [goal]
  */
 function observing(field, peers, other, goal) {
   const seconds = SECONDS[peers]
-  const threads = { mainThread: 'main thread', cpu: 'all threads' }[field]
-  const text = `knowing ${thousands(peers)} peers for ${seconds} s: ${threads}`
+  const of = {
+    mainThread: 'main thread',
+    steady: 'main thread, each second once all have come',
+    cpu: 'all threads'
+  }
+  const text = `knowing ${thousands(peers)} peers for ${seconds} s: ${of[field]}`
   const plan = { peers, seconds }
   return beside(9, text, 'ms', { experiment: 'observing', plan, field, other }, goal)
 }
@@ -321,6 +325,9 @@ const ROWS = [
   observing('mainThread', 1_000, 'dgram', ratio(1 / 50, '1/50 or less')),
   observing('mainThread', 1_000, 'node-discover', ratio(1 / 50, '1/50 or less')),
   observing('mainThread', 1_000, 'bonjour-service', ratio(1 / 50, '1/50 or less')),
+  observing('steady', 1_000, 'dgram', ratio(1 / 50, '1/50 or less')),
+  observing('steady', 1_000, 'node-discover', ratio(1 / 50, '1/50 or less')),
+  observing('steady', 1_000, 'bonjour-service', ratio(1 / 50, '1/50 or less')),
   observing('mainThread', 10_000, 'dgram'),
   observing('mainThread', 10_000, 'node-discover'),
   observing('mainThread', 10_000, 'bonjour-service'),

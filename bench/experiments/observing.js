@@ -10,6 +10,8 @@ const { isolated, script, unisolated } = require('../programs.js')
 
 /** Milliseconds. */
 const EVERY = 1000
+/** By then each has announced itself several times, and all are known. */
+const SETTLED = 3000
 /** After the last announcement. */
 const REST = 500
 
@@ -17,7 +19,10 @@ const REST = 500
 module.exports = {
   unavailable: ({ contender }) => missing(contender) ?? unisolated(),
 
-  /** Gives milliseconds of the main thread and of all threads, in so many seconds from before the first announcement on. */
+  /**
+   * Gives milliseconds of the main thread and of all threads, in so many seconds from before the first announcement on; and
+   * those of the main thread in each second once all are known.
+   */
   measure: (plan) => isolated('experiments/observing.js', plan).result(),
 
   async inside(contender, { peers, seconds }) {
@@ -25,11 +30,21 @@ module.exports = {
     const loop = performance.eventLoopUtilization()
     const cpu = process.cpuUsage()
     print(to)
-    await sleep(seconds * 1000 + REST)
+    const milliseconds = seconds * 1000 + REST
+    const settled = Math.min(SETTLED, milliseconds / 2)
+    await sleep(settled)
+    const loopThen = performance.eventLoopUtilization()
+    await sleep(milliseconds - settled)
+    const then = performance.eventLoopUtilization(loopThen).active
     const { active } = performance.eventLoopUtilization(loop)
     const { user, system } = process.cpuUsage(cpu)
     const invalid = known() === peers ? undefined : `knew ${known()} of ${peers} peers`
-    print({ mainThread: active, cpu: (user + system) / 1000, invalid })
+    print({
+      mainThread: active,
+      steady: (then * 1000) / (milliseconds - settled),
+      cpu: (user + system) / 1000,
+      invalid
+    })
     process.exit()
   }
 }
