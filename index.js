@@ -2,7 +2,6 @@
 
 const binding = require('./binding.js')
 const { Caster } = require('./lib/caster.js')
-const { Discovery } = require('./lib/discovery.js')
 const { Environment } = require('./lib/environment.js')
 const errors = require('./lib/errors.js')
 const { describe } = require('./lib/interfaces.js')
@@ -22,7 +21,11 @@ const cast = (payload, intervalMs, options) =>
   /** @type {any} */ (new Caster(environment, payload, intervalMs, options))
 
 /** @type {import('./index').discover} */
-const discover = (data, options) => /** @type {any} */ (new Discovery(environment, data, options))
+const discover = (data, options) => {
+  // Loaded by those who want it: the others load in less time.
+  const { Discovery } = require('./lib/discovery.js')
+  return /** @type {any} */ (new Discovery(environment, data, options))
+}
 
 /** @type {import('./index').interfaces} */
 const interfaces = (pattern = []) => {
