@@ -286,9 +286,12 @@ describe('discovering', { skip: unavailable, concurrency: false }, () => {
     await allMeet(programs)
     const child = /** @type {number} */ (programs.a.child.pid)
     process.kill(child, 'SIGSTOP')
+    // Nor is anything of that time waiting to be read.
+    a.wall(ALONE)
     assert.equal((await event(programs.b, 'down', 'a')).reason, 'timeout')
     await sleep(LONG ? 60_000 : 4000)
     const from = programs.b.lines.length
+    a.wall()
     process.kill(child, 'SIGCONT')
     await event(programs.b, 'up', 'a', from)
     await sleep(LONG ? 10_000 : 3000)
@@ -318,11 +321,13 @@ describe('discovering', { skip: unavailable, concurrency: false }, () => {
   test('behind a firewall that drops what it did not ask for one knows everybody', async (t) => {
     const { a, b, c } = await hosts(t, 3)
     c.wall(NO_UNICAST)
-    const others = { a: discoverOn(a), b: discoverOn(b) }
+    // What they say by themselves comes too late.
+    const options = { interval: 60_000 }
+    const others = { a: discoverOn(a, options), b: discoverOn(b, options) }
     await allMeet(others)
     // Past their start, whose announcements would do.
     await sleep(2500)
-    const walled = discoverOn(c, { interval: 60_000 })
+    const walled = discoverOn(c, options)
     await allMeet({ ...others, c: walled })
     const { peers } = await ask(walled)
     assert.deepEqual(peers.map((/** @type {any} */ one) => one.id).sort(), ['a', 'b'])
