@@ -5,6 +5,7 @@ const { setTimeout: sleep } = require('node:timers/promises')
 const { describe, test } = require('node:test')
 const { hosts, unavailable } = require('./hosts.js')
 const { withNames } = require('./names.js')
+const { until } = require('./process.js')
 
 /** Set by scripts/nightly. */
 const LONG = process.env.LAN_PEERS_LONG === 'yes'
@@ -388,7 +389,7 @@ describe('discovering', { skip: unavailable, concurrency: false }, () => {
     const stranger = discoverOn(b)
     await alone.json((said) => said.id)
     const refused = async () => (await ask(stranger)).stats.refused
-    while ((await refused()) < 3) await sleep(50)
+    await until(async () => (await refused()) >= 3)
     assert.deepEqual((await ask(stranger)).peers, [])
     await stranger.kill()
     const other = discoverOn(b, { seeds: [a.address] })
