@@ -5,7 +5,8 @@ const { setTimeout: sleep } = require('node:timers/promises')
 const { describe, test } = require('node:test')
 const { hosts, unavailable } = require('./hosts.js')
 const { withNames } = require('./names.js')
-const { until } = require('./process.js')
+const { clocks, preload } = require('./preload.js')
+const { nodeCommand, until } = require('./process.js')
 
 /** Set by scripts/nightly. */
 const LONG = process.env.LAN_PEERS_LONG === 'yes'
@@ -42,6 +43,13 @@ const story = (/** @type {Process} */ program, /** @type {string} */ id) =>
     const what = ['up', 'update', 'down'].find((one) => said?.[one] === id)
     return what ? [said.reason ? `${what}: ${said.reason}` : what] : []
   })
+
+/** That a program has been told of a peer once, and nothing since but changes. */
+const stays = (/** @type {Process} */ program, /** @type {string} */ id) =>
+  assert.deepEqual(
+    story(program, id).filter((what) => what !== 'update'),
+    ['up']
+  )
 
 /** What it says of itself: peers, stats, interfaces. */
 async function ask(/** @type {Process} */ program) {
@@ -265,15 +273,8 @@ describe('discovering', { skip: unavailable, concurrency: false }, () => {
     const changes = programs.b.values().filter((said) => said.update && said.peer.data.changed)
     assert.ok(changes.length <= 2, JSON.stringify(changes))
     await sleep(1500)
-    for (const [program, other] of /** @type {const} */ ([
-      [programs.a, 'b'],
-      [programs.b, 'a']
-    ])) {
-      assert.deepEqual(
-        story(program, other).filter((what) => what !== 'update'),
-        ['up']
-      )
-    }
+    stays(programs.a, 'b')
+    stays(programs.b, 'a')
   })
 
   test('who was stopped declares nobody gone when it goes on', async (t) => {
@@ -296,12 +297,27 @@ describe('discovering', { skip: unavailable, concurrency: false }, () => {
     process.kill(child, 'SIGCONT')
     await event(programs.b, 'up', 'a', from)
     await sleep(LONG ? 10_000 : 3000)
-    for (const other of ['b', 'c']) {
-      assert.deepEqual(
-        story(programs.a, other).filter((what) => what !== 'update'),
-        ['up']
-      )
-    }
+    for (const other of ['b', 'c']) stays(programs.a, other)
+  })
+
+  test('who has slept asks again', async (t) => {
+    const { a } = await hosts(t, 1)
+    const clock = clocks(t)
+    const program = a.start(
+      'env',
+      clock.variable,
+      preload(t, 'clock.c'),
+      ...nodeCommand('fixtures/discover.js', ['{}', { interval: 600_000 }])
+    )
+    await program.json((said) => said.id)
+    // Past its start.
+    await sleep(2500)
+    const { sent } = (await ask(program)).stats
+    await sleep(500)
+    assert.equal((await ask(program)).stats.sent, sent)
+    clock.putBoottime(3600)
+    // It is noticed by who is awake.
+    await until(async () => (await ask(program)).stats.sent >= 2 * sent)
   })
 
   test('a dgram program is a plain peer, and reads what we announce', async (t) => {
@@ -366,15 +382,8 @@ describe('discovering', { skip: unavailable, concurrency: false }, () => {
     tell(programs.a, { announce: { changed: true } })
     await programs.b.json((said) => said.update === 'a' && said.peer.data.changed)
     await sleep(2000)
-    for (const [program, other] of /** @type {const} */ ([
-      [programs.a, 'b'],
-      [programs.b, 'a']
-    ])) {
-      assert.deepEqual(
-        story(program, other).filter((what) => what !== 'update'),
-        ['up']
-      )
-    }
+    stays(programs.a, 'b')
+    stays(programs.b, 'a')
     tell(programs.a, { close: true })
     assert.equal((await event(programs.b, 'down', 'a')).reason, 'bye')
   })
@@ -394,6 +403,21 @@ describe('discovering', { skip: unavailable, concurrency: false }, () => {
     await stranger.kill()
     const other = discoverOn(b, { seeds: [a.address] })
     await Promise.all([event(alone, 'up', 'b'), event(other, 'up', 'a')])
+  })
+
+  test('seeds are looked up again when somebody unknown sends from afar', async (t) => {
+    const { a, b, r } = await hosts(t, { a: [0], b: [1], r: [0, 1] })
+    r.exec('sysctl', '-qw', 'net.ipv4.ip_forward=1')
+    a.ip(`route replace default via ${r.addresses[0]}`)
+    b.ip(`route replace default via ${r.addresses[1]}`)
+    const names = await withNames(t, a)
+    await names.set('peers.lan 10.77.0.9')
+    const program = names.run('fixtures/discover.js', {}, { id: 'a', seeds: ['peers.lan'] })
+    await names.server.json((said) => said.asked === 'peers.lan')
+    await names.set(`peers.lan ${b.address}`)
+    // By itself it would be after 30 s.
+    const other = discoverOn(b, { seeds: [a.address], interval: 300 })
+    await Promise.all([event(program, 'up', 'b'), event(other, 'up', 'a')])
   })
 
   test('without multicast they find each other by broadcast', async (t) => {

@@ -1,71 +1,20 @@
 'use strict'
 
 const assert = require('node:assert/strict')
-const dgram = require('node:dgram')
 const { once } = require('node:events')
 const { join } = require('node:path')
 const { setTimeout: sleep } = require('node:timers/promises')
 const { test } = require('node:test')
 const { Worker } = require('node:worker_threads')
-const { discover } = require('..')
+const { discover, listen } = require('..')
 const { PeerChanges } = require('../lib/peers.js')
-const { LOOPBACK, block } = require('./loopback.js')
+const { PORT, announcement, discoverHere, sender } = require('./discoveries.js')
+const { LOOPBACK, block, traffic } = require('./loopback.js')
 const { openSockets, run, until } = require('./process.js')
-
-const PORT = 9778
 
 let groups = 0
 /** A group that no other test of this file uses: on loopback all hear each other. */
 const newGroup = () => `239.1.10.${++groups}`
-
-/**
- * Discovers on loopback until the test ends.
- *
- * @param {import('node:test').TestContext} t
- * @param {string} group
- * @param {object} [data]
- * @param {import('..').DiscoverOptions} [options]
- */
-function discoverHere(t, group, data, options) {
-  const lan = discover(data, { ...LOOPBACK, group, ...options })
-  t.after(() => lan.close())
-  return lan
-}
-
-/**
- * A program that sends what it likes to a group.
- *
- * @param {import('node:test').TestContext} t
- * @param {string} group
- * @param {string} [address] of loopback, to send from
- */
-async function sender(t, group, address = '127.0.0.1') {
-  const socket = dgram.createSocket('udp4')
-  t.after(() => new Promise((resolve) => socket.close(() => resolve(undefined))))
-  socket.bind(0, address)
-  await once(socket, 'listening')
-  socket.setMulticastInterface('127.0.0.1')
-  return {
-    port: socket.address().port,
-    send: (/** @type {string | Buffer} */ text) =>
-      new Promise((resolve, reject) =>
-        socket.send(text, PORT, group, (error) => (error ? reject(error) : resolve(undefined)))
-      )
-  }
-}
-
-/**
- * An announcement as docs/protocol.md describes it.
- *
- * @param {string} id
- * @param {object} [head]
- * @param {object} [data]
- */
-const announcement = (id, head = {}, data = {}) =>
-  JSON.stringify({
-    'lan-peers': { v: 1, id, boot: 1, seq: 1, every: 60_000, n: 1, ...head },
-    ...data
-  })
 
 /**
  * What happens to a discovery, in short, from now on.
@@ -460,4 +409,40 @@ test('an exception in an event is an uncaught one, and the others come', async (
   assert.deepEqual(events, ['up a', 'up b', 'update a', 'down a'])
   assert.deepEqual(uncaught, events)
   assert.deepEqual(await program.end(), { code: 0, signal: null })
+})
+
+test('a goodbye is said twice, and nothing after it', async (t) => {
+  const group = newGroup()
+  const said = /** @type {any[]} */ ([])
+  const listener = listen({ ...LOOPBACK, group, encoding: 'json' }, (message) => said.push(message))
+  t.after(() => listener.close())
+  const lan = discoverHere(t, group, { name: 'ada' }, { interval: 100 })
+  await until(() => said.length > 0)
+  await lan.close()
+  await until(() => said.filter((one) => one['lan-peers'].bye).length === 2)
+  const [first, second] = said.slice(-2)
+  for (const goodbye of [first, second]) assert.deepEqual(Object.keys(goodbye), ['lan-peers'])
+  assert.ok(first['lan-peers'].bye && second['lan-peers'].seq > first['lan-peers'].seq)
+  const { length } = said
+  await sleep(500)
+  assert.equal(said.length, length)
+})
+
+test('a flood from one address is counted and not looked at, and others are heard', async (t) => {
+  const group = newGroup()
+  const lan = discoverHere(t, group)
+  const honest = await sender(t, group, '127.0.0.2')
+  const flood = traffic(t, { group, port: PORT, bytes: 100, rate: 50_000, count: 60_000 })
+  await until(() => lan.stats().rateLimited > 1000)
+  await honest.send(announcement('honest'))
+  await until(() => lan.peers.has('honest'))
+  assert.equal((await flood.end()).code, 0)
+  await until(() => lan.stats().received + lan.stats().lost >= 60_000)
+  const { malformed, rateLimited } = lan.stats()
+  // 4,000 at once, and 2,000 in each second that it took.
+  assert.ok(
+    malformed < 60_000 - rateLimited + 100 && malformed > 3000,
+    `${malformed}, ${rateLimited}`
+  )
+  assert.ok(malformed < 30_000, `${malformed} were looked at`)
 })

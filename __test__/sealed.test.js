@@ -2,36 +2,23 @@
 
 const assert = require('node:assert/strict')
 const { scryptSync } = require('node:crypto')
-const dgram = require('node:dgram')
 const { once } = require('node:events')
 const { setTimeout: sleep } = require('node:timers/promises')
 const { test } = require('node:test')
 const { inspect } = require('node:util')
 const { discover, listen } = require('..')
 const vectors = require('../docs/sealed-vectors.json')
+const { announcement, discoverHere, sender } = require('./discoveries.js')
 const { LOOPBACK } = require('./loopback.js')
 const { until } = require('./process.js')
 const { hchacha20, open, seal } = require('./xchacha.js')
 
-const PORT = 9778
 const KEY = Buffer.alloc(32, 1)
 const OTHER = Buffer.alloc(32, 2)
 
 let groups = 0
 /** A group that no other test of this file uses. */
 const newGroup = () => `239.1.13.${++groups}`
-
-/**
- * @param {import('node:test').TestContext} t
- * @param {string} group
- * @param {import('..').DiscoverOptions} options
- * @param {object} [data]
- */
-function discoverHere(t, group, options, data = {}) {
-  const lan = discover(data, { ...LOOPBACK, group, ...options })
-  t.after(() => lan.close())
-  return lan
-}
 
 /** All that goes over the wire in a group. */
 function capture(/** @type {import('node:test').TestContext} */ t, /** @type {string} */ group) {
@@ -43,26 +30,9 @@ function capture(/** @type {import('node:test').TestContext} */ t, /** @type {st
   return datagrams
 }
 
-/** Sends to a group. */
-async function sender(
-  /** @type {import('node:test').TestContext} */ t,
-  /** @type {string} */ group
-) {
-  const socket = dgram.createSocket('udp4')
-  t.after(() => new Promise((resolve) => socket.close(() => resolve(undefined))))
-  socket.bind(0, '127.0.0.1')
-  await once(socket, 'listening')
-  socket.setMulticastInterface('127.0.0.1')
-  return (/** @type {string} */ text) =>
-    new Promise((resolve) => socket.send(text, PORT, group, resolve))
-}
-
 /** An announcement, as it stands in a box. */
-const announcement = (/** @type {string} */ id, /** @type {object} */ head = {}, data = {}) =>
-  JSON.stringify({
-    'lan-peers': { v: 1, id, boot: 1, seq: 1, every: 60_000, n: 1, t: Date.now(), ...head },
-    ...data
-  })
+const inBox = (/** @type {string} */ id, head = {}, data = {}) =>
+  announcement(id, { t: Date.now(), ...head }, data)
 
 test('with one key they know each other, and nobody else reads a word', async (t) => {
   const group = newGroup()
@@ -70,7 +40,7 @@ test('with one key they know each other, and nobody else reads a word', async (t
   const outsider = discoverHere(t, group, {})
   outsider.on('warning', assert.fail)
   const [ada, bob] = ['ada', 'bob'].map((id) =>
-    discoverHere(t, group, { id, key: KEY }, { secret: id })
+    discoverHere(t, group, { secret: id }, { id, key: KEY })
   )
   await until(() => ada.peers.has('bob') && bob.peers.has('ada'))
   assert.deepEqual(ada.peers.get('bob')?.data, { secret: 'bob' })
@@ -88,12 +58,12 @@ test('with one key they know each other, and nobody else reads a word', async (t
 
 test('who has no key, or another, is told once and counted', async (t) => {
   const group = newGroup()
-  const lan = discoverHere(t, group, { key: KEY })
+  const lan = discoverHere(t, group, {}, { key: KEY })
   const warnings = /** @type {import('..').Warning[]} */ ([])
   lan.on('warning', (warning) => warnings.push(warning))
-  discoverHere(t, group, { key: OTHER })
-  discoverHere(t, group, {}, { plainly: true })
-  const send = await sender(t, group)
+  discoverHere(t, group, {}, { key: OTHER })
+  discoverHere(t, group, { plainly: true })
+  const { send } = await sender(t, group)
   await send('{"bare":true}')
   await until(() => lan.stats().unauthenticated >= 5)
   assert.deepEqual(
@@ -107,13 +77,13 @@ test('who has no key, or another, is told once and counted', async (t) => {
 test('a key is changed one after another, and at any time all know each other', async (t) => {
   const group = newGroup()
   const names = ['a', 'b', 'c']
-  const lans = new Map(names.map((id) => [id, discoverHere(t, group, { id, key: KEY })]))
+  const lans = new Map(names.map((id) => [id, discoverHere(t, group, {}, { id, key: KEY })]))
   const allKnown = () => [...lans.values()].every((lan) => lan.peers.size === 2)
   await until(allKnown)
   for (const keys of [[KEY, OTHER], [OTHER, KEY], [OTHER]]) {
     for (const id of names) {
       await lans.get(id)?.close()
-      lans.set(id, discoverHere(t, group, { id, key: keys }))
+      lans.set(id, discoverHere(t, group, {}, { id, key: keys }))
       await until(allKnown)
     }
   }
@@ -127,15 +97,15 @@ test('a passphrase makes a key, by scrypt, for one app', async (t) => {
     p: 1,
     maxmem: 64 * 1024 * 1024
   })
-  const ada = discoverHere(t, group, { id: 'ada', app: 'chat', key: 'correct horse' })
-  const bob = discoverHere(t, group, { id: 'bob', app: 'chat', key: [OTHER, key] })
-  const eve = discoverHere(t, group, { id: 'eve', app: 'chat', key: 'battery staple' })
+  const ada = discoverHere(t, group, {}, { id: 'ada', app: 'chat', key: 'correct horse' })
+  const bob = discoverHere(t, group, {}, { id: 'bob', app: 'chat', key: [OTHER, key] })
+  const eve = discoverHere(t, group, {}, { id: 'eve', app: 'chat', key: 'battery staple' })
   await until(() => bob.peers.has('ada'))
   await until(() => eve.stats().unauthenticated > 0)
   // What bob seals, ada has no key for.
   assert.equal(ada.peers.size + eve.peers.size, 0)
   // One that is closed before its key is made never begins.
-  const never = discoverHere(t, group, { app: 'chat', key: 'correct horse' })
+  const never = discoverHere(t, group, {}, { app: 'chat', key: 'correct horse' })
   await never.close()
   await sleep(300)
   assert.equal(bob.peers.size, 1)
@@ -163,13 +133,13 @@ test('another implementation of the seal agrees, in both directions', async (t) 
   const datagrams = capture(t, group)
   for (const app of ['', 'chat \u00e9']) {
     const ring = { key: KEY, app }
-    const lan = discoverHere(t, group, { app, key: KEY }, { name: 'ours' })
+    const lan = discoverHere(t, group, { name: 'ours' }, { app, key: KEY })
     await until(() => datagrams.length > 0)
     const { 'lan-peers': head, ...data } = JSON.parse(open(ring, datagrams[0]))
     assert.deepEqual([head.id, head.app ?? '', data], [lan.id, app, { name: 'ours' }])
     assert.ok(Math.abs(head.t - Date.now()) < 20_000)
-    const send = await sender(t, group)
-    await send(seal(ring, announcement('theirs', app ? { app } : {}, { name: 'theirs' })))
+    const { send } = await sender(t, group)
+    await send(seal(ring, inBox('theirs', app ? { app } : {}, { name: 'theirs' })))
     await until(() => lan.peers.has('theirs'))
     assert.deepEqual(lan.peers.get('theirs')?.data, { name: 'theirs' })
     await lan.close()
@@ -179,7 +149,7 @@ test('another implementation of the seal agrees, in both directions', async (t) 
 
 test('what was captured and comes again brings nobody back, and nobody down', async (t) => {
   const group = newGroup()
-  const lan = discoverHere(t, group, { id: 'lan', key: KEY, clockTolerance: 1000 })
+  const lan = discoverHere(t, group, {}, { id: 'lan', key: KEY, clockTolerance: 1000 })
   const events = /** @type {string[]} */ ([])
   for (const event of /** @type {const} */ (['up', 'down'])) {
     lan.on(/** @type {any} */ (event), (/** @type {import('..').Peer} */ { id }) =>
@@ -189,12 +159,12 @@ test('what was captured and comes again brings nobody back, and nobody down', as
   const warnings = /** @type {import('..').Warning[]} */ ([])
   lan.on('warning', (warning) => warnings.push(warning))
   const datagrams = capture(t, group)
-  const first = discoverHere(t, group, { id: 'ada', key: KEY })
+  const first = discoverHere(t, group, {}, { id: 'ada', key: KEY })
   await until(() => lan.peers.has('ada'))
   await first.close()
   await until(() => lan.peers.size === 0)
   const captured = [...datagrams]
-  const send = await sender(t, group)
+  const { send } = await sender(t, group)
   const replay = async () => {
     const { received } = lan.stats()
     for (const datagram of captured) await send(datagram)
@@ -203,7 +173,7 @@ test('what was captured and comes again brings nobody back, and nobody down', as
   await replay()
   assert.deepEqual(events, ['up ada', 'down ada'])
   // It is there again, and its old goodbye is not its own.
-  const second = discoverHere(t, group, { id: 'ada', key: KEY })
+  const second = discoverHere(t, group, {}, { id: 'ada', key: KEY })
   await until(() => lan.peers.has('ada'))
   await replay()
   assert.deepEqual(events, ['up ada', 'down ada', 'up ada'])
@@ -222,9 +192,9 @@ test('what was captured and comes again brings nobody back, and nobody down', as
 
 test('a clock that is two minutes off is told of with how far', async (t) => {
   const group = newGroup()
-  const lan = discoverHere(t, group, { key: KEY })
-  const send = await sender(t, group)
-  await send(seal({ key: KEY, app: '' }, announcement('ahead', { t: Date.now() + 120_000 })))
+  const lan = discoverHere(t, group, {}, { key: KEY })
+  const { send } = await sender(t, group)
+  await send(seal({ key: KEY, app: '' }, inBox('ahead', { t: Date.now() + 120_000 })))
   const [warning] = await once(lan, 'warning')
   assert.equal(warning.code, 'CLOCK_SKEW')
   assert.ok(Math.abs(warning.skew - 120_000) < 5000, `${warning.skew}`)
@@ -234,10 +204,10 @@ test('a clock that is two minutes off is told of with how far', async (t) => {
 
 test('a box that was tampered with is none', async (t) => {
   const group = newGroup()
-  const lan = discoverHere(t, group, { key: KEY })
+  const lan = discoverHere(t, group, {}, { key: KEY })
   lan.on('warning', () => {})
-  const send = await sender(t, group)
-  const good = JSON.parse(seal({ key: KEY, app: '' }, announcement('a')))
+  const { send } = await sender(t, group)
+  const good = JSON.parse(seal({ key: KEY, app: '' }, inBox('a')))
   const { key, box } = good['lan-peers']
   const bytes = Buffer.from(box, 'base64')
   const changed = (/** @type {number} */ at) => {
@@ -262,8 +232,8 @@ test('a box that was tampered with is none', async (t) => {
 
 test('a key shows nowhere', (t) => {
   const secret = 'a most secret passphrase'
-  const lan = discoverHere(t, newGroup(), { key: secret })
-  const bytes = discoverHere(t, newGroup(), { key: Buffer.from(secret.padEnd(32)) })
+  const lan = discoverHere(t, newGroup(), {}, { key: secret })
+  const bytes = discoverHere(t, newGroup(), {}, { key: Buffer.from(secret.padEnd(32)) })
   for (const shown of [
     inspect(lan, { depth: 9, showHidden: true }),
     inspect(bytes, { depth: 9, showHidden: true })

@@ -7,6 +7,7 @@ const errors = require('./errors.js')
 /**
  * @typedef {import('../binding')} Binding
  * @typedef {import('../binding').Fault} Fault
+ * @typedef {import('../binding').Notice} Notice
  * @typedef {import('../binding').Source} Source
  * @typedef {import('./handle.js').Handle} Handle
  *
@@ -26,6 +27,22 @@ const kEnded = Symbol('ended')
 const kHeard = Symbol('heard')
 const kInterfaces = Symbol('interfaces')
 const kPeers = Symbol('peers')
+
+/**
+ * What the notices that are warnings say.
+ *
+ * @type {Partial<Record<Notice['kind'], (notice: Notice) => errors.CodedError>>}
+ */
+const WARNINGS = {
+  warning: ({ fault }) => errors.systemError(/** @type {Fault} */ (fault)),
+  'no-interface': ({ interfaces }) => errors.noInterface(/** @type {string[]} */ (interfaces)),
+  unresolved: ({ hostname, reason }) => errors.unresolved(String(hostname), String(reason)),
+  'id-conflict': () => errors.idConflict(),
+  'table-full': () => errors.tableFull(),
+  unauthenticated: () => errors.unauthenticated(),
+  'clock-skew': ({ skew }) => errors.clockSkew(Number(skew)),
+  failed: ({ reason }) => errors.engineFailed(String(reason))
+}
 
 /** As the binding fills the table: see `take` in binding.d.ts. */
 const HEAD = 3
@@ -197,9 +214,10 @@ class Environment {
   }
 
   /**
-   * @param {import('../binding').Notice} notice
+   * @param {Notice} notice
    */
-  #notice({ id, kind, fault, interfaces, hostname, reason, skew }) {
+  #notice(notice) {
+    const { id, kind } = notice
     if (kind === 'interfaces') {
       const handles = id === EVERY_OBJECT ? [...this.#objects.values()] : [this.#objects.get(id)]
       for (const handle of handles) handle?.[kInterfaces]()
@@ -207,41 +225,15 @@ class Environment {
     }
     const handle = this.#objects.get(id)
     if (handle === undefined) return
-    if (kind === 'warning') {
-      this.warn(handle, errors.systemError(/** @type {Fault} */ (fault)))
-      return
-    }
-    if (kind === 'no-interface') {
-      this.warn(handle, errors.noInterface(/** @type {string[]} */ (interfaces)))
-      return
-    }
     if (kind === 'peers') {
       handle[kPeers]()
       return
     }
-    if (kind === 'id-conflict') {
-      this.warn(handle, errors.idConflict())
-      return
-    }
-    if (kind === 'table-full') {
-      this.warn(handle, errors.tableFull())
-      return
-    }
-    if (kind === 'unauthenticated') {
-      this.warn(handle, errors.unauthenticated())
-      return
-    }
-    if (kind === 'clock-skew') {
-      this.warn(handle, errors.clockSkew(Number(skew)))
-      return
-    }
-    if (kind === 'unresolved') {
-      this.warn(handle, errors.unresolved(String(hostname), String(reason)))
-      return
-    }
-    this.#remove(id)
-    if (kind === 'failed') this.warn(handle, errors.engineFailed(String(reason)))
-    handle[kEnded]()
+    const warning = WARNINGS[kind]?.(notice)
+    const hasEnded = kind === 'closed' || kind === 'failed'
+    if (hasEnded) this.#remove(id)
+    if (warning) this.warn(handle, warning)
+    if (hasEnded) handle[kEnded]()
   }
 }
 

@@ -16,30 +16,21 @@ const MALFORMED = undefined
  */
 function parse(bytes) {
   // RFC 8259 8.1: JSON between systems is UTF-8. Decoding alone would put U+FFFD for what is not.
-  return isUtf8(bytes) ? parseText(bytes.toString()) : MALFORMED
+  if (!isUtf8(bytes)) return MALFORMED
+  const value = parsed(bytes.toString())
+  return clean(value, MAX_DEPTH) ? value : MALFORMED
 }
 
 /**
- * As `parse`, of what has been decoded.
- *
- * @param {string} text
- * @returns {unknown} MALFORMED if it is not JSON, or nested more than 64 levels deep
- */
-function parseText(text) {
-  const value = parsed(text)
-  return clean(value, 1) ? value : MALFORMED
-}
-
-/**
- * As `parse`, of what the engine has found to be JSON that is not nested too deep: what is in it is looked at only if there may be a
- * `__proto__`, with escapes or without.
+ * The same of what the engine has found to be JSON that is not nested too deep. Only where there may be a `__proto__`, with
+ * escapes or without, is it looked through, which takes longer than all the rest.
  *
  * @param {string} text
  * @returns {unknown} MALFORMED if it is not JSON
  */
 function parseChecked(text) {
   const value = parsed(text)
-  if (text.includes('__proto__') || text.includes('\\u')) clean(value, -Infinity)
+  if (text.includes('__proto__') || text.includes('\\u')) clean(value, Infinity)
   return value
 }
 
@@ -59,16 +50,16 @@ function parsed(text) {
  * Removes `__proto__` keys from `value` and all in it.
  *
  * @param {unknown} value
- * @param {number} depth of `value`, from 1
- * @returns {boolean} whether it is nested within MAX_DEPTH
+ * @param {number} levels how deep `value` may be nested
+ * @returns {boolean} whether it is nested no deeper
  */
-function clean(value, depth) {
+function clean(value, levels) {
   if (typeof value !== 'object' || value === null) return true
-  if (depth > MAX_DEPTH) return false
-  if (Array.isArray(value)) return value.every((item) => clean(item, depth + 1))
+  if (levels === 0) return false
+  if (Array.isArray(value)) return value.every((item) => clean(item, levels - 1))
   // JSON.parse makes an own property of it, which a later copy by assignment would make the prototype.
   if (Object.hasOwn(value, '__proto__')) Reflect.deleteProperty(value, '__proto__')
-  return Object.values(value).every((item) => clean(item, depth + 1))
+  return Object.values(value).every((item) => clean(item, levels - 1))
 }
 
 module.exports = { MALFORMED, parse, parseChecked }

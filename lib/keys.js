@@ -1,11 +1,10 @@
 'use strict'
 
 const { promisify } = require('node:util')
+const { KEY } = require('./options.js')
 
 /** What makes a key of a passphrase takes a tenth of a second and 32 MiB, for us as for who guesses (RFC 7914). */
 const SCRYPT = { N: 2 ** 15, r: 8, p: 1, maxmem: 64 * 1024 * 1024 }
-
-const KEY = 32
 
 /**
  * The bytes of keys, one after another. Those that were passphrases are made of them off this thread.

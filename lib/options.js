@@ -24,6 +24,9 @@ const MAX_RECEIVE_BUFFER = 2 ** 31 - 1
 /** The most that one Ethernet frame carries: 1,500 bytes less 20 of IPv4 and 8 of UDP header. */
 const UNFRAGMENTED = 1472
 
+/** The length of a key in bytes. */
+const KEY = 32
+
 const SOURCE_IS_IPV4 = 'must be an IPv4 group, as options.source is'
 
 const ENCODINGS = ['buffer', 'utf8', 'json']
@@ -157,9 +160,6 @@ function discoverOptions(binding, given) {
     signal: validSignal(signal)
   }
 }
-
-/** The length of a key in bytes. */
-const KEY = 32
 
 /**
  * A key, or several: each as bytes, or a passphrase. What is wrong with one is said without showing it.
@@ -464,6 +464,7 @@ function boolean(name, value) {
 }
 
 module.exports = {
+  KEY,
   SOURCE_IS_IPV4,
   UNFRAGMENTED,
   castOptions,

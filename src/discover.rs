@@ -3,6 +3,7 @@
 
 mod admission;
 pub mod announcement;
+mod freshness;
 mod gone;
 pub mod news;
 pub mod peer;
@@ -271,8 +272,8 @@ impl Discovery {
         silence.into_iter().chain(self.schedule.earliest()).min()
     }
 
-    /// Does what is due, at `now`, which is `wall` in milliseconds since 1970, and has `send` send what is to be sent. All that has come by now must have been heard: who is silent
-    /// is looked for at `now`, or a little later.
+    /// Does what is due at `now`, which is `wall` in milliseconds since 1970, and has `send` send what is to be sent. All that has
+    /// come by then must have been heard: who is silent is looked for.
     pub fn due(
         &mut self,
         now: Instant,

@@ -10,7 +10,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::cast::{CastCounters, Casting, SenderId, Target};
 use crate::discover::news::Told;
-use crate::discover::peer::{Source, To};
+use crate::discover::peer::{Peer, Source, To};
 use crate::discover::seal::Ring;
 use crate::discover::table::Described;
 use crate::discover::{self, Arrival, Discovery, Warnings, Whom};
@@ -27,8 +27,8 @@ const GOODBYE_AGAIN: Duration = Duration::from_millis(20);
 /// How often at most seeds are looked up again because somebody unknown sends to this host.
 const SEEK: Duration = Duration::from_secs(5);
 
-/// The least time between two batches that JavaScript is told, unless it asks for more: it doubles as long as there is more to
-/// tell at its end, up to the second. Waking for each of a thousand that come within a second takes the event loop many times as
+/// The least time between two batches that JavaScript is told, unless it asks for more: the first of these, doubled
+/// each time that there is more to tell at its end, up to the last. Waking for each of a thousand that come within a second takes the event loop many times as
 /// long as for a hundred at a time.
 const TELLING: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
 
@@ -219,7 +219,7 @@ impl Discovering {
         });
     }
 
-    /// Here are the keys of one that has waited for them; or others, from now on.
+    /// Here are the keys of one that has waited for them: it begins.
     pub(crate) fn unlock(&mut self, id: ObjectId, ring: Arc<Ring>, now: Instant) {
         if let Some(member) = self.members.get_mut(&id) {
             member.discovery.unlock(ring);
@@ -293,7 +293,7 @@ impl Discovering {
     pub(crate) fn settle(&mut self, casting: &Casting, now: Instant, timers: &mut Timers<Deadline>) {
         for id in self.touched.drain() {
             let Some(member) = self.members.get_mut(&id).filter(|member| !member.leaves) else { continue };
-            let telling = member.tell(id, &self.networks, now);
+            let telling = member.tell(id, now);
             if std::mem::take(&mut member.seeks) && member.sought.is_none_or(|at| at + SEEK <= now) {
                 member.sought = Some(now);
                 casting.look_up_again(id, now, timers);
@@ -359,7 +359,7 @@ impl Member {
     }
 
     /// Tells what is new; or says when, if it is too soon for that.
-    fn tell(&mut self, id: ObjectId, networks: &Networks, now: Instant) -> Option<Instant> {
+    fn tell(&mut self, id: ObjectId, now: Instant) -> Option<Instant> {
         let (peers, counts) = (self.discovery.table().len() as u64, self.discovery.counts());
         self.client.count(id, |stats| (stats.peers, stats.counts) = (peers, counts));
         let warnings = self.discovery.warnings();
@@ -386,13 +386,13 @@ impl Member {
         self.gap = if goes_on { TELLING.1.min(2 * self.gap) } else { TELLING.0 };
         self.telling = Some(now + self.gap);
         let discovery = &mut self.discovery;
-        self.client.tell_of_peers(id, || batch(discovery, networks));
+        self.client.tell_of_peers(id, || batch(discovery));
         None
     }
 }
 
 /// As much of what is to be told as JavaScript takes at once, and whether there is more.
-fn batch(discovery: &mut Discovery, networks: &Networks) -> (Vec<PeerNews>, bool) {
+fn batch(discovery: &mut Discovery) -> (Vec<PeerNews>, bool) {
     let mut news = Vec::new();
     let mut bytes = 0;
     while news.len() < BATCH_NEWS
@@ -401,7 +401,7 @@ fn batch(discovery: &mut Discovery, networks: &Networks) -> (Vec<PeerNews>, bool
     {
         let state = described.map(|Described { peer, announces_new }| PeerState {
             data: announces_new.then(|| Arc::clone(&peer.data)),
-            addresses: peer.addresses().map(|at| (at.socket, networks.name(at.interface))).collect(),
+            addresses: peer.addresses().map(Peer::source_of).collect(),
             plain: peer.is_plain(),
             since: peer.since,
         });

@@ -167,7 +167,8 @@ impl Client {
     /// comes.
     #[napi(catch_unwind)]
     pub fn take_peers(&self, id: u32) -> Vec<String> {
-        self.client.take_peers(ObjectId(id)).iter().map(news_text).collect()
+        let name = |interface| self.client.doorbell().interface_name(interface);
+        self.client.take_peers(ObjectId(id)).iter().map(|news| news_text(news, name)).collect()
     }
 
     /// The counts of a discovery that is open.

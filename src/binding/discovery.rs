@@ -1,6 +1,5 @@
 //! Discoveries, and what is told of their peers, as JavaScript objects.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,9 +11,11 @@ use crate::cast::CastCounters;
 use crate::discover;
 use crate::discover::announcement::quoted;
 use crate::discover::news::{Is, Reason};
+use crate::discover::peer::Source;
 use crate::discover::seal::{KEY, Key, NONCE, Ring};
 use crate::discovering;
 use crate::engine::peers::{self, PeerNews};
+use crate::net::InterfaceIndex;
 
 /// See `discover` in index.d.ts; everything has been validated.
 #[napi(object, object_to_js = false)]
@@ -104,8 +105,11 @@ fn nonce() -> Option<[u8; NONCE]> {
 }
 
 /// What there is to tell of a peer as JSON, which JavaScript reads in a fraction of the time that making the objects for it
-/// would take: `PeerNews` of lib/discovery.js.
-pub(super) fn news_text(PeerNews { id, down, is }: &PeerNews) -> String {
+/// would take: `PeerNews` of lib/discovery.js. `name` names an interface.
+pub(super) fn news_text(
+    PeerNews { id, down, is }: &PeerNews,
+    name: impl Fn(InterfaceIndex) -> Option<Arc<str>>,
+) -> String {
     let mut text = format!(r#"{{"id":{}"#, quoted(id));
     if let Some(reason) = down {
         text += match reason {
@@ -116,14 +120,14 @@ pub(super) fn news_text(PeerNews { id, down, is }: &PeerNews) -> String {
     }
     if let Some((is, state)) = is {
         let (is_new, plain, since) = (*is == Is::Up, state.plain, state.since);
-        let port = state.addresses.first().map_or(0, |(socket, _)| socket.port());
+        let port = state.addresses.first().map_or(0, |source| source.socket.port());
         text += &format!(r#","peer":{{"isNew":{is_new},"plain":{plain},"since":{since},"port":{port}"#);
         if let Some(data) = &state.data {
             text += r#","data":"#;
             text += data;
         }
         text += r#","addresses":["#;
-        text += &addresses_text(&state.addresses);
+        text += &addresses_text(&state.addresses, name);
         text += "]}";
     }
     text.push('}');
@@ -131,15 +135,15 @@ pub(super) fn news_text(PeerNews { id, down, is }: &PeerNews) -> String {
 }
 
 /// Addresses, each once, though a peer may send from several ports of one.
-fn addresses_text(addresses: &[(SocketAddr, Arc<str>)]) -> String {
+fn addresses_text(addresses: &[Source], name: impl Fn(InterfaceIndex) -> Option<Arc<str>>) -> String {
     let mut texts: Vec<String> = Vec::new();
-    for (socket, interface) in addresses {
-        let ip = socket.ip();
+    for Source { socket, interface } in addresses {
+        let (ip, interface) = (socket.ip(), name(*interface).unwrap_or_default());
         let text = format!(
             r#"{{"address":{},"family":"{}","interface":{}}}"#,
-            quoted(&address_text(ip, interface)),
+            quoted(&address_text(ip, &interface)),
             family_name(ip),
-            quoted(interface)
+            quoted(&interface)
         );
         if !texts.contains(&text) {
             texts.push(text);

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use napi_derive::napi;
 
-use crate::engine::client;
+use crate::engine::process;
 
 /// Plants a panic in the engine, if one runs.
 #[napi(catch_unwind)]
 pub fn make_the_engine_panic() {
-    client::make_the_engine_panic();
+    process::make_the_engine_panic();
 }
 
 /// How many bytes this library has allocated and not freed.

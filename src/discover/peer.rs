@@ -93,7 +93,7 @@ impl Peer {
     }
 
     /// Where datagrams to one of its addresses go.
-    pub(super) fn source_of(&Address { socket, interface, .. }: &Address) -> Source {
+    pub(crate) fn source_of(&Address { socket, interface, .. }: &Address) -> Source {
         Source { socket, interface }
     }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashMap;
 
 use super::announcement::{Announcement, PLAIN, Says};
+use super::freshness::{Freshness, Newest};
 use super::gone::Gone;
 use super::news::{News, Reason, Told};
 use super::peer::{Kind, Peer, Source, To};
@@ -68,10 +69,7 @@ pub struct Table {
     gone: Gone,
     /// When this host last awoke: nobody's silence is counted from before.
     awoke: Option<Instant>,
-    /// How long it has slept in all, which `Instant` may not count.
-    slept: Duration,
-    /// By how much what is sealed may be off.
-    tolerance: Duration,
+    freshness: Freshness,
     news: News,
 }
 
@@ -83,17 +81,7 @@ struct Entry {
     asks: Option<VecDeque<Instant>>,
     /// What it announced when it was last told of.
     told: Option<Arc<str>>,
-    newest: Option<Sealed>,
-}
-
-/// The newest time that somebody has told under its seal.
-#[derive(Clone, Copy, Debug)]
-struct Sealed {
-    /// In milliseconds since 1970, by its clock.
-    at: u64,
-    /// When that was heard, and how long this host had slept by then.
-    heard: Instant,
-    slept: Duration,
+    newest: Option<Newest>,
 }
 
 /// A peer as it is to be told of.
@@ -118,8 +106,7 @@ impl Table {
             timers: Timers::default(),
             gone: Gone::new(max_peers),
             awoke: None,
-            slept: Duration::ZERO,
-            tolerance,
+            freshness: Freshness::new(tolerance),
             news: News::default(),
         }
     }
@@ -184,7 +171,7 @@ impl Table {
         let key = self.keys.get(&**id).copied();
         let newest = key.and_then(|key| self.peers.get(&key)).and_then(|entry| entry.newest);
         if let Some(at) = announcement.at
-            && let Some(skew) = self.staleness(at, newest, now, wall)
+            && let Some(skew) = self.freshness.skew(at, newest, now, wall)
         {
             return Heard::Stale { skew };
         }
@@ -200,30 +187,9 @@ impl Table {
             && matches!(heard, Heard::New | Heard::Known)
             && entry.newest.is_none_or(|newest| newest.at < at)
         {
-            entry.newest = Some(Sealed { at, heard: now, slept: self.slept });
+            entry.newest = Some(self.freshness.newest(at, now));
         }
         heard
-    }
-
-    /// By how much what was sealed at some time, by the clock of who has, is off, if that is too much: of somebody who is known
-    /// it may be so much older than the newest would be by now, of others so much off our own clock.
-    fn staleness(&self, at: u64, newest: Option<Sealed>, now: Instant, wall: u64) -> Option<i64> {
-        let tolerance = self.tolerance.as_millis() as i128;
-        let (at, wall) = (i128::from(at), i128::from(wall));
-        let is_off = match newest {
-            Some(Sealed { at: newest, heard, slept }) => {
-                let since = now.saturating_duration_since(heard) + (self.slept - slept);
-                i128::from(newest) + since.as_millis() as i128 - at > tolerance
-            }
-            None => (at - wall).abs() > tolerance,
-        };
-        is_off.then(|| i64::try_from(at - wall).unwrap_or(i64::MAX))
-    }
-
-    /// How long copies of what was sealed by then are no older than may be.
-    fn copies(&self, announcement: &Announcement, wall: u64) -> Duration {
-        let at = announcement.at.map_or(Duration::ZERO, Duration::from_millis);
-        (at + self.tolerance).saturating_sub(Duration::from_millis(wall))
     }
 
     fn hear_fresh(
@@ -253,7 +219,8 @@ impl Table {
                 if *boot != its_boot {
                     return Heard::Ignored;
                 }
-                self.gone.remember(id, *boot, now, self.copies(announcement, wall));
+                let copies = announcement.at.map_or(Duration::ZERO, |at| self.freshness.remains(at, wall));
+                self.gone.remember(id, *boot, now, copies);
                 self.remove(key, Reason::Bye);
                 Heard::Known
             }
@@ -300,7 +267,7 @@ impl Table {
     /// This host has slept for so long, or its engine was held up: nobody's silence before now counts.
     pub fn awake(&mut self, now: Instant, slept: Duration) {
         self.awoke = Some(now);
-        self.slept += slept;
+        self.freshness.slept(slept);
     }
 
     /// When there is next something to do.

@@ -1,7 +1,6 @@
 //! The networks that this host is on: who is near.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -12,24 +11,16 @@ use crate::net::{Interface, InterfaceAddress, InterfaceIndex};
 #[derive(Default)]
 pub(super) struct Networks {
     own: FxHashSet<IpAddr>,
-    links: FxHashMap<InterfaceIndex, Link>,
-}
-
-struct Link {
-    name: Arc<str>,
-    addresses: Vec<InterfaceAddress>,
+    links: FxHashMap<InterfaceIndex, Vec<InterfaceAddress>>,
 }
 
 impl Networks {
-    /// Takes in which interfaces this host has. What those that are gone were called is kept no longer.
+    /// Takes in which interfaces this host has.
     pub(super) fn note(&mut self, interfaces: &[Interface]) {
         let addresses = interfaces.iter().flat_map(|interface| &interface.addresses);
         self.own = addresses.map(|address| address.ip).collect();
-        let link = |interface: &Interface| Link {
-            name: Arc::clone(&interface.name),
-            addresses: interface.addresses.clone(),
-        };
-        self.links = interfaces.iter().map(|interface| (interface.index, link(interface))).collect();
+        let link = |interface: &Interface| (interface.index, interface.addresses.clone());
+        self.links = interfaces.iter().map(link).collect();
     }
 
     /// Whether this is an address of this host.
@@ -45,12 +36,7 @@ impl Networks {
         let link = self.links.get(&from.interface);
         is_link_local
             || self.is_own(ip)
-            || link.is_some_and(|link| link.addresses.iter().any(|address| address.is_of_network(ip)))
-    }
-
-    /// What an interface is called; empty for one that is gone.
-    pub(super) fn name(&self, index: InterfaceIndex) -> Arc<str> {
-        self.links.get(&index).map(|link| Arc::clone(&link.name)).unwrap_or_default()
+            || link.is_some_and(|addresses| addresses.iter().any(|address| address.is_of_network(ip)))
     }
 }
 
@@ -98,6 +84,5 @@ mod tests {
             let from = Source { socket: from.parse().unwrap(), interface: InterfaceIndex(index) };
             assert_eq!(networks.is_near(from), is_near, "{from:?}");
         }
-        assert_eq!((&*networks.name(InterfaceIndex(2)), &*networks.name(InterfaceIndex(9))), ("eth1", ""));
     }
 }

@@ -4,14 +4,14 @@
 //! JavaScript is already on its way, so a flood costs one call a batch, not one a datagram.
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError};
 
 use rustc_hash::FxHashMap;
 
 use super::mailbox::{Batch, Mailbox, Source};
 use super::peers::{DiscoveryStats, PeerNews, Peers};
-use super::sync::{Mutex, MutexGuard};
+use super::sync::{Mutex, MutexGuard, lock};
 use super::{ListenerStats, ObjectId};
 use crate::error::Fault;
 use crate::net::{Interface, InterfaceIndex};
@@ -199,7 +199,7 @@ impl Doorbell {
         }
     }
 
-    /// The name of an interface that a message came in on.
+    /// The name of an interface that something came in on, also of one that has gone since.
     pub fn interface_name(&self, index: InterfaceIndex) -> Option<Arc<str>> {
         self.lock().names.get(&index).cloned()
     }
@@ -376,8 +376,7 @@ impl Doorbell {
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
-        // A panic elsewhere leaves nothing half done here that would matter to those who still listen.
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.waiting)
     }
 }
 

@@ -5,7 +5,8 @@
 //! is shared, so nothing in it is locked. Others talk to it through [`Client`]: commands in, and a
 //! [`Doorbell`] out.
 //!
-//! - [`client`]: a JavaScript environment's way to the engine, and the engine's beginning and end
+//! - [`client`]: a JavaScript environment's way to the engine
+//! - `process`: the engine's thread, its beginning and its end
 //! - [`run`]: the loop, the commands it takes
 //! - `network`: what is known of the interfaces
 //! - [`timers`], [`backoff`], [`chance`]: deadlines, and when to try again
@@ -21,6 +22,7 @@ pub mod mailbox;
 mod models;
 mod network;
 pub mod peers;
+pub(crate) mod process;
 mod run;
 mod sync;
 pub mod timers;

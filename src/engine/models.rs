@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use loom::sync::{Condvar, Mutex};
 use loom::thread;
 
-use super::client::{is_at_rest, make_the_engine_panic};
 use super::mailbox::Source;
+use super::process::{is_at_rest, make_the_engine_panic};
 use super::run::Command;
 use super::{Client, Doorbell, Notice, ObjectId, OpenError, Opened};
 use crate::cast::LookUp;

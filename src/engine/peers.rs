@@ -1,10 +1,10 @@
 //! What JavaScript has yet to be told of a discovery's peers, and has been counted there. Knows no socket and no clock.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::discover::Counts;
 use crate::discover::news::{Is, Reason};
+use crate::discover::peer::Source;
 
 /// What there is to tell of an id: that the one JavaScript knows has gone, that there is one, or both.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +22,8 @@ pub struct PeerNews {
 pub struct PeerState {
     /// What it announces, as JSON, if that is other than what JavaScript knows.
     pub data: Option<Arc<str>>,
-    /// Where it was heard from, and the interfaces that this came in on; the first is the one to speak to.
-    pub addresses: Vec<(SocketAddr, Arc<str>)>,
+    /// Where it was heard from; the first is the one to speak to.
+    pub addresses: Vec<Source>,
     /// Whether it takes no part.
     pub plain: bool,
     /// When it was first heard, in milliseconds since 1970.

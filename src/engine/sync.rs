@@ -1,6 +1,8 @@
 //! The locks, channels and threads of the engine: those of the standard library, and in the models those of loom,
 //! which runs them in every order.
 
+use std::sync::PoisonError;
+
 #[cfg(not(all(test, loom)))]
 pub(super) use std::{
     sync::{Mutex, MutexGuard, mpsc},
@@ -30,3 +32,8 @@ macro_rules! process_wide {
 }
 
 pub(super) use process_wide;
+
+/// Locks, whether or not somebody has panicked meanwhile: what the engine's locks guard is whole at every moment that could.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
