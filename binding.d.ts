@@ -26,11 +26,10 @@ export declare class Client {
   announce(id: number, data: string): void
   /** Has a discovery ask everybody who is there again. */
   askEverybody(id: number): void
-  /**
-   * Takes what is to be told of a discovery's peers, as a notice has said, each as JSON; if there is more, another notice
-   * comes.
-   */
+  /** Takes what is to be told of a discovery's peers, as a notice has said, each as JSON. */
   takePeers(id: number): Array<string>
+  /** If there was more to tell of them than has been taken, has another notice come. */
+  tellMorePeers(id: number): void
   /** The counts of a discovery that is open. */
   discoveryStats(id: number): DiscoveryStats | null
   /** Joins a group. */

@@ -330,8 +330,9 @@ export interface DiscoverOptions extends GroupOptions {
   plain?: boolean | undefined
 
   /**
-   * How many peers there is room for, 1 to 1,000,000; one source address can fill an eighth of it. A full table refuses
-   * newcomers, which is counted, and a `'warning'` `TABLE_FULL` once; it never pushes out a peer that is there.
+   * How many peers there is room for, 1 to 1,000,000; and there is room for 16 MiB of the data of all of them. One source address
+   * can fill an eighth of either. A full table refuses newcomers, and changes of data that do not fit: both are counted, and a
+   * `'warning'` `TABLE_FULL` comes once. It never pushes out a peer that is there.
    *
    * @default 10000
    */

@@ -352,6 +352,25 @@ test('a full table keeps whom it has, refuses others, and warns once', async (t)
   ])
 })
 
+test('however many come at once, the event loop has its turn after each batch of them', async (t) => {
+  const group = newGroup()
+  const lan = discoverHere(t, group)
+  const { send } = await sender(t, group)
+  const sent = Array.from({ length: 1000 }, (_, i) => send(announcement(`${i}`)))
+  // All that is sent is heard before anything is told.
+  block(500)
+  let [inTurn, most] = [0, 0]
+  const turn = () => {
+    inTurn = 0
+    if (lan.peers.size < sent.length) setImmediate(turn)
+  }
+  turn()
+  lan.on('up', () => (most = Math.max(most, ++inTurn)))
+  await Promise.all(sent)
+  await until(() => lan.peers.size === 1000)
+  assert.ok(most <= 256, `${most} in a turn`)
+})
+
 test('what goes in fragments is warned of once, and what fits no datagram is refused', async (t) => {
   const group = newGroup()
   const lan = discoverHere(t, group, { text: 'x'.repeat(1500) })

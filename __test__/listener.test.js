@@ -3,10 +3,13 @@
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
 const dgram = require('node:dgram')
+const { writeFileSync } = require('node:fs')
+const { join } = require('node:path')
 const { test } = require('node:test')
 const { cast, listen } = require('..')
-const { LOOPBACK, block, castTo, listenHere, traffic } = require('./loopback.js')
-const { openSockets, run, until } = require('./process.js')
+const { LOOPBACK, block, castTo, listenHere, traffic, trafficProgram } = require('./loopback.js')
+const { temporary } = require('./preload.js')
+const { Process, openSockets, run, until } = require('./process.js')
 
 /**
  * Sends datagrams by unicast to a listener on loopback, and resolves when the system has taken them.
@@ -22,6 +25,26 @@ async function sendTo(listener, messages) {
   }
   socket.close()
 }
+
+test('who sends is told rightly, however many do', async (t) => {
+  const senders = 20_000
+  const heard = new Map()
+  const listener = listenHere(t, { encoding: 'json' }, ({ n }, { address }) =>
+    heard.set(n, address)
+  )
+  const { port } = listener.address()
+  // More than are known by number at a time, each from an address of its own, twice.
+  const lines = Array.from({ length: senders }, (_, n) => Buffer.from(`{"n":${n}}`).toString('hex'))
+  const file = join(temporary(t), 'announcements')
+  writeFileSync(file, lines.join('\n'))
+  const args = ['127.0.0.1', '224.0.0.1', port, file, 40_000, 2 * senders].map(String)
+  new Process(t, 'peers', [trafficProgram('peers'), ...args])
+  await until(() => listener.stats().received === 2 * senders && heard.size === senders)
+  for (const [n, address] of heard) {
+    const number = 0x7f000001 + 1 + n
+    assert.equal(address, [24, 16, 8, 0].map((shift) => (number >> shift) & 255).join('.'))
+  }
+})
 
 test('tells where it listens, on the next tick and not before', async (t) => {
   const listener = listenHere(t)

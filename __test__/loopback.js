@@ -49,17 +49,21 @@ const block = (/** @type {number} */ ms) =>
  */
 function traffic(t, { group, port, bytes, rate, count }) {
   const args = [group, port, bytes, rate, count].map(String)
-  return new Process(t, 'traffic', [trafficBinary(), '127.0.0.1', ...args])
+  return new Process(t, 'traffic', [trafficProgram('traffic'), '127.0.0.1', ...args])
 }
 
-/** Builds the sender; cargo does nothing when it is fresh. */
-function trafficBinary() {
+/**
+ * Builds the native programs of the tests, and gives where one is; cargo does nothing when they are fresh.
+ *
+ * @param {'traffic' | 'peers' | 'hostile'} name
+ */
+function trafficProgram(name) {
   const root = join(__dirname, '..')
   const folder = join(root, 'bench', 'traffic')
   const target = join(root, 'target', 'traffic')
   const args = ['build', '--release', '--locked', '--quiet', '--target-dir', target]
   execFileSync('cargo', args, { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] })
-  return join(target, 'release', 'traffic')
+  return join(target, 'release', name)
 }
 
-module.exports = { LOOPBACK, block, castTo, listenHere, traffic, trafficBinary }
+module.exports = { LOOPBACK, block, castTo, listenHere, traffic, trafficProgram }

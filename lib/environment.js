@@ -192,9 +192,18 @@ class Environment {
       if (budget <= 0) break
       count = client.take()
     }
+    this.#inNextTurn(() => this.#answer(client.take()))
+  }
+
+  /**
+   * Goes on when the event loop has had its turn.
+   *
+   * @param {() => void} callback
+   */
+  #inNextTurn(callback) {
     // The loop does not wait for an immediate that is unref'd, nor wake for it; for a timer it wakes.
-    if (this.#references > 0) setImmediate(() => this.#answer(client.take()))
-    else setTimeout(() => this.#answer(client.take()), 1).unref()
+    if (this.#references > 0) setImmediate(callback)
+    else setTimeout(callback, 1).unref()
   }
 
   /**
@@ -227,6 +236,8 @@ class Environment {
     if (handle === undefined) return
     if (kind === 'peers') {
       handle[kPeers]()
+      // Not sooner: what it brings could come without a turn between.
+      this.#inNextTurn(() => this.client.tellMorePeers(id))
       return
     }
     const warning = WARNINGS[kind]?.(notice)

@@ -176,7 +176,7 @@ const idConflict = () =>
 
 const tableFull = () =>
   Object.assign(coded(Error, 'TABLE_FULL', 'There is no room for a peer that was heard'), {
-    hint: 'Raise options.maxPeers, of which one address may have an eighth. Peers that are there stay.'
+    hint: 'Raise options.maxPeers, or announce less: there is room for 16 MiB of data in all. Of both one address may have an eighth. Peers that are there stay.'
   })
 
 const unauthenticated = () =>

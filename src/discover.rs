@@ -7,6 +7,7 @@ mod freshness;
 mod gone;
 pub mod news;
 pub mod peer;
+mod room;
 pub mod schedule;
 pub mod seal;
 pub mod table;
@@ -27,6 +28,9 @@ use table::{Described, Heard, Table};
 
 /// The most peers a second that are asked whether they are still there.
 const DOUBTS: usize = 200;
+
+/// How many bytes of what all peers announce are kept: as objects of JavaScript they take up to twenty times as many.
+const MAX_BYTES: usize = 16 << 20;
 
 /// How often at most it is looked who is silent: of thousands somebody may be at any moment.
 const LOOKING: Duration = Duration::from_millis(50);
@@ -140,7 +144,7 @@ impl Discovery {
         Self {
             codec: ring.map_or_else(|| Codec::new(&app), |ring| Codec::sealed(&app, ring)),
             admission: Admission::default(),
-            table: Table::new(max_peers, tolerance),
+            table: Table::new(max_peers, MAX_BYTES, tolerance),
             schedule: Schedule::new(interval, rate),
             id,
             boot,

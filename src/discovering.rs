@@ -32,6 +32,10 @@ const SEEK: Duration = Duration::from_secs(5);
 /// long as for a hundred at a time.
 const TELLING: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
 
+/// So many bytes a second of what peers announce JavaScript is told at most, and has told when it asks for more. To make objects of
+/// the worst that can be announced takes a quarter of the event loop's time, then.
+const BYTES_A_SECOND: u32 = 2 << 20;
+
 /// So many batches are read before somebody's silence counts: more than a receive buffer holds.
 const BATCHES: usize = 128;
 
@@ -62,9 +66,11 @@ struct Member {
     /// What it sends by on interfaces.
     ways: Vec<SendOptions>,
     told: Warnings,
-    /// Until when nothing more is told of peers, and how long that is.
+    /// Until when nothing more is told of peers unless it is asked for, and how long that is.
     telling: Option<Instant>,
     gap: Duration,
+    /// Until when nothing is told, for so much was.
+    rests: Option<Instant>,
     /// Somebody unknown has sent to this host.
     seeks: bool,
     sought: Option<Instant>,
@@ -94,6 +100,7 @@ impl Discovering {
             told: Warnings::default(),
             telling: None,
             gap: TELLING.0,
+            rests: None,
             seeks: false,
             sought: None,
             leaves: false,
@@ -379,20 +386,24 @@ impl Member {
         if !self.discovery.has_news() {
             return None;
         }
-        if let Some(until) = self.telling.filter(|until| *until > now) {
+        if let Some(until) = self.telling.max(self.rests).filter(|until| *until > now) {
             return Some(until);
         }
         let goes_on = self.telling.is_some_and(|until| now < until + self.gap);
         self.gap = if goes_on { TELLING.1.min(2 * self.gap) } else { TELLING.0 };
         self.telling = Some(now + self.gap);
-        let discovery = &mut self.discovery;
-        self.client.tell_of_peers(id, || batch(discovery));
+        let Self { discovery, rests, .. } = self;
+        self.client.tell_of_peers(id, || {
+            let (news, bytes) = batch(discovery);
+            *rests = Some(now + Duration::from_secs(bytes as u64) / BYTES_A_SECOND);
+            (news, discovery.has_news())
+        });
         None
     }
 }
 
-/// As much of what is to be told as JavaScript takes at once, and whether there is more.
-fn batch(discovery: &mut Discovery) -> (Vec<PeerNews>, bool) {
+/// As much of what is to be told as JavaScript takes at once, and how many bytes of it are announced ones.
+fn batch(discovery: &mut Discovery) -> (Vec<PeerNews>, usize) {
     let mut news = Vec::new();
     let mut bytes = 0;
     while news.len() < BATCH_NEWS
@@ -408,7 +419,7 @@ fn batch(discovery: &mut Discovery) -> (Vec<PeerNews>, bool) {
         bytes += state.as_ref().and_then(|state| state.data.as_ref()).map_or(0, |data| data.len());
         news.push(PeerNews { id, down, is: is.zip(state) });
     }
-    (news, discovery.has_news())
+    (news, bytes)
 }
 
 /// The time in milliseconds since 1970.

@@ -1,17 +1,16 @@
 //! What holds of discovery whatever comes, tried with what chance makes up, and boiled down where it does not hold.
 
-use std::collections::HashMap;
-use std::net::{Ipv4Addr, SocketAddr};
+#[path = "properties/trial.rs"]
+mod trial;
+
 use std::time::{Duration, Instant};
 
 use lan_peers::discover::announcement::{Announcement, Ask, Codec, Message, Says, is_announceable};
-use lan_peers::discover::news::{Is, Told};
-use lan_peers::discover::peer::{Peer, Source, To};
 use lan_peers::discover::schedule::{Outgoing, Schedule};
-use lan_peers::discover::table::Table;
-use lan_peers::net::InterfaceIndex;
 use proptest::collection::vec;
 use proptest::prelude::*;
+
+use trial::{Event, Trial, source};
 
 /// What text may be in JSON and out of it: mostly what means something there.
 fn texts() -> impl Strategy<Value = String> {
@@ -46,74 +45,20 @@ fn object(members: &[(String, String)]) -> String {
     format!("{{{}}}", members.iter().map(member).collect::<Vec<_>>().join(","))
 }
 
-/// What comes to a table, or passes it by.
-#[derive(Clone, Debug)]
-enum Event {
-    Hear { id: u8, boot: u64, seq: u64, every: u64, bye: bool, data: u8, from: u8, to: To },
-    HearPlain { data: u8, from: u8 },
-    Pass { ms: u64 },
-    Awake,
-    Tell,
-}
-
 fn events() -> impl Strategy<Value = Event> {
-    let to = prop::sample::select(vec![To::Group, To::Port, To::Sender]);
-    let heard = (0..6_u8, 0..3_u64, 0..6_u64, 0..4000_u64, prop::bool::weighted(0.1), 0..3_u8, 0..40_u8, to);
+    let at = prop::option::of(prop_oneof![3 => -1000..1000_i32, 1 => -200_000..200_000_i32]);
+    let heard =
+        (0..6_u8, 0..3_u8, 0..6_u8, 0..4000_u16, prop::bool::weighted(0.1), 0..3_u8, 0..40_u8, 0..3_u8, at);
     prop_oneof![
-        8 => heard.prop_map(|(id, boot, seq, every, bye, data, from, to)| {
-            Event::Hear { id, boot, seq, every, bye, data, from, to }
+        8 => heard.prop_map(|(id, boot, seq, every, bye, data, from, to, at)| {
+            Event::Hear { id, boot, seq, every, bye, data, from, to, at }
         }),
         1 => (0..3_u8, 0..40_u8).prop_map(|(data, from)| Event::HearPlain { data, from }),
-        3 => (0..10_000_u64).prop_map(|ms| Event::Pass { ms }),
-        1 => Just(Event::Awake),
+        3 => (0..10_000_u16).prop_map(|ms| Event::Pass { ms }),
+        1 => (-200_000..200_000_i32).prop_map(|ms| Event::Step { ms }),
+        1 => (0..60_000_u16).prop_map(|slept| Event::Awake { slept }),
         2 => Just(Event::Tell),
     ]
-}
-
-/// Twenty sockets on each of two addresses.
-fn source(number: u8) -> Source {
-    let address = Ipv4Addr::new(10, 0, 0, number % 2);
-    let socket = SocketAddr::from((address, 1000 + u16::from(number / 2)));
-    Source { socket, interface: InterfaceIndex(1) }
-}
-
-/// What somebody knows of the peers who was told of them: what each announces.
-#[derive(Default)]
-struct Reader(HashMap<String, String>);
-
-impl Reader {
-    /// Is told all that there is to tell; none of it may contradict what it knows.
-    fn read(&mut self, table: &mut Table) {
-        while let Some((Told { id, down, is }, described)) = table.tell() {
-            if down.is_some() {
-                assert!(self.0.remove(&*id).is_some(), "{id} goes, and was not there");
-            }
-            assert_eq!(is.is_some(), described.is_some());
-            if let Some((is, described)) = is.zip(described) {
-                let data = described.peer.data.to_string();
-                let before = self.0.insert(id.to_string(), data.clone());
-                assert_eq!(before.is_none(), is == Is::Up, "{id} is {is:?}");
-                assert_eq!(described.announces_new, before != Some(data));
-            }
-        }
-        let truth = table.peers().map(|peer| (peer.id.to_string(), peer.data.to_string()));
-        assert_eq!(self.0, truth.collect());
-    }
-}
-
-/// What holds of a table at any time.
-fn check(table: &Table, max_peers: usize) {
-    assert!(table.len() <= max_peers);
-    assert_eq!(table.len(), table.peers().count());
-    assert_eq!(table.members(), table.peers().filter(|peer| !peer.is_plain()).count());
-    for peer in table.peers() {
-        assert!((1..=16).contains(&peer.addresses().count()));
-        assert_eq!(table.get(&peer.id).map(|found| &found.id), Some(&peer.id));
-        let sockets: Vec<_> = peer.addresses().map(|address| (address.socket, address.interface)).collect();
-        for (i, socket) in sockets.iter().enumerate() {
-            assert!(!sockets[..i].contains(socket), "{socket:?} twice");
-        }
-    }
 }
 
 /// What is wanted of a schedule, so many milliseconds after its start: an answer, or, for nobody, that a change be told.
@@ -168,46 +113,11 @@ proptest! {
     fn whatever_comes_the_table_is_in_order_and_who_is_told_of_it_knows_it(
         events in vec(events(), 0..120), max_peers in 1..12_usize,
     ) {
-        let mut table = Table::new(max_peers, Duration::from_secs(60));
-        let mut reader = Reader::default();
-        let mut now = Instant::now();
-        for event in events {
-            match event {
-                Event::Hear { id, boot, seq, every, bye, data, from, to } => {
-                    let says =
-                        if bye { Says::Bye } else { Says::Data(format!(r#"{{"n":{data}}}"#).into()) };
-                    let announcement = Announcement {
-                        id: id.to_string().into(), boot, seq, every: Duration::from_millis(every),
-                        known: 1, ask: None, at: None, says,
-                    };
-                    table.hear(&announcement, source(from), to, now, 0);
-                }
-                Event::HearPlain { data, from } => {
-                    table.hear_plain(&format!(r#"{{"n":{data}}}"#), source(from), now, 0);
-                }
-                Event::Pass { ms } => {
-                    let end = now + Duration::from_millis(ms);
-                    while let Some(at) = table.earliest().filter(|at| *at <= end) {
-                        now = now.max(at);
-                        let ask = |peer: &Peer| assert!(!peer.is_plain());
-                        table.due(now, || 0.5, ask);
-                        prop_assert!(table.earliest().is_none_or(|next| next > now), "it stands still");
-                    }
-                    now = end;
-                }
-                Event::Awake => table.awake(now, Duration::ZERO),
-                Event::Tell => reader.read(&mut table),
-            }
-            check(&table, max_peers);
+        let mut trial = Trial::new(max_peers);
+        for event in &events {
+            trial.happens(event);
         }
-        reader.read(&mut table);
-        // Where nothing is heard any more nobody stays: a lifetime of 3.5 intervals, or 7 s to an hour of plain ones.
-        now += Duration::from_secs(2 * 3600);
-        while table.earliest().is_some_and(|at| at <= now) {
-            table.due(now, || 0.5, |_| {});
-        }
-        reader.read(&mut table);
-        prop_assert!(table.is_empty());
+        trial.falls_silent();
     }
 
     #[test]

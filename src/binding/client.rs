@@ -163,12 +163,17 @@ impl Client {
         self.client.ask_everybody(ObjectId(id));
     }
 
-    /// Takes what is to be told of a discovery's peers, as a notice has said, each as JSON; if there is more, another notice
-    /// comes.
+    /// Takes what is to be told of a discovery's peers, as a notice has said, each as JSON.
     #[napi(catch_unwind)]
     pub fn take_peers(&self, id: u32) -> Vec<String> {
         let name = |interface| self.client.doorbell().interface_name(interface);
         self.client.take_peers(ObjectId(id)).iter().map(|news| news_text(news, name)).collect()
+    }
+
+    /// If there was more to tell of them than has been taken, has another notice come.
+    #[napi(catch_unwind)]
+    pub fn tell_more_peers(&self, id: u32) {
+        self.client.tell_more_peers(ObjectId(id));
     }
 
     /// The counts of a discovery that is open.

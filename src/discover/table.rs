@@ -12,6 +12,7 @@ use super::freshness::{Freshness, Newest};
 use super::gone::Gone;
 use super::news::{News, Reason, Told};
 use super::peer::{Kind, Peer, Source, To};
+use super::room::Room;
 use crate::engine::timers::Timers;
 
 /// For so long after the newest announcement an older one is a copy that was long on its way.
@@ -22,9 +23,6 @@ const COPIES: Duration = Duration::from_millis(100);
 
 /// After so many intervals of silence of the higher, a lower `boot` is a restart: of a computer without a clock battery.
 const SUCCESSION: f64 = 1.5;
-
-/// One source address holds at most this part of the table.
-const SHARE: usize = 8;
 
 /// How often somebody who is doubtful is asked, until it answers. Where a tenth of all is lost, one in five questions is not
 /// answered, and of a hundred peers some are in doubt at any time.
@@ -39,7 +37,7 @@ pub enum Heard {
     Known,
     /// Nobody: it has gone, was overtaken, or is a goodbye of nobody.
     Ignored,
-    /// Somebody for whom there is no room.
+    /// Somebody for whom there is no room; or who is there, and for what it announces now there is none.
     Refused,
     /// What was heard before, long ago.
     Replayed,
@@ -57,14 +55,12 @@ struct Key(u32);
 /// Who is there.
 #[derive(Debug)]
 pub struct Table {
-    max_peers: usize,
     peers: FxHashMap<Key, Entry>,
     members: usize,
     /// Ids come from the network: hashed so that nobody can foresee what meets.
     keys: HashMap<Arc<str>, Key>,
     next: u32,
-    /// How many entries came first from each source address.
-    shares: HashMap<IpAddr, usize>,
+    room: Room,
     timers: Timers<Key>,
     gone: Gone,
     /// When this host last awoke: nobody's silence is counted from before.
@@ -94,15 +90,15 @@ pub struct Described<'a> {
 }
 
 impl Table {
-    /// An empty table with room for this many peers; `tolerance` is by how much what is sealed may be off our clock.
-    pub fn new(max_peers: usize, tolerance: Duration) -> Self {
+    /// An empty table with room for this many peers, which announce so many bytes in all; `tolerance` is by how much what is
+    /// sealed may be off our clock.
+    pub fn new(max_peers: usize, max_bytes: usize, tolerance: Duration) -> Self {
         Self {
-            max_peers,
             peers: FxHashMap::default(),
             members: 0,
             keys: HashMap::new(),
             next: 0,
-            shares: HashMap::new(),
+            room: Room::new(max_peers, max_bytes),
             timers: Timers::default(),
             gone: Gone::new(max_peers),
             awoke: None,
@@ -138,7 +134,7 @@ impl Table {
 
     /// Whether somebody who is there was first heard from this address.
     pub fn has_heard_from(&self, address: IpAddr) -> bool {
-        self.shares.contains_key(&address)
+        self.room.has(address)
     }
 
     /// Whether there is something to tell of them.
@@ -225,14 +221,15 @@ impl Table {
                 Heard::Known
             }
             Says::Data(data) if *boot == its_boot => {
+                let mut fits = true;
                 if *seq > its_seq {
                     let kind = Kind::Member { boot: *boot, seq: *seq, every: *every };
-                    self.renew(key, Some(kind), data, now);
+                    fits = self.renew(key, Some(kind), data, now);
                 } else if silence > LATE {
                     return Heard::Replayed;
                 }
                 self.renew_address(key, from, to, now);
-                Heard::Known
+                if fits { Heard::Known } else { Heard::Refused }
             }
             Says::Data(data) => {
                 let succeeds = *boot > its_boot || silence > its_every.mul_f64(SUCCESSION);
@@ -258,10 +255,7 @@ impl Table {
         };
         let Some(Entry { peer, .. }) = self.peers.get(&key) else { return Heard::Ignored };
         let is_copy = *peer.data == *data && now.saturating_duration_since(peer.heard()) <= COPIES;
-        if !is_copy {
-            self.renew(key, None, data, now);
-        }
-        Heard::Known
+        if is_copy || self.renew(key, None, data, now) { Heard::Known } else { Heard::Refused }
     }
 
     /// This host has slept for so long, or its engine was held up: nobody's silence before now counts.
@@ -322,11 +316,9 @@ impl Table {
         wall: u64,
     ) -> Heard {
         let first_source = from.socket.ip();
-        let share = self.shares.get(&first_source).copied().unwrap_or_default();
-        if self.len() >= self.max_peers || share >= (self.max_peers / SHARE).max(1) {
+        if !self.room.take(first_source, data.len()) {
             return Heard::Refused;
         }
-        self.shares.insert(first_source, share + 1);
         let id: Arc<str> = id.into();
         let key = Key(self.next);
         self.next += 1;
@@ -339,10 +331,13 @@ impl Table {
         Heard::New
     }
 
-    /// Somebody who is there announces something, the same or another; a member says more of itself.
-    fn renew(&mut self, key: Key, kind: Option<Kind>, data: &str, now: Instant) {
-        let Some(Entry { peer, asks, .. }) = self.peers.get_mut(&key) else { return };
+    /// Somebody who is there announces something, the same or another; a member says more of itself. Says whether there is
+    /// room for it; without, it is there with what it announced before.
+    fn renew(&mut self, key: Key, kind: Option<Kind>, data: &str, now: Instant) -> bool {
+        let Some(Entry { peer, first_source, asks, .. }) = self.peers.get_mut(&key) else { return true };
         *asks = None;
+        let fits = self.room.replace(*first_source, peer.data.len(), data.len());
+        let data = if fits { data } else { &*Arc::clone(&peer.data) };
         let before = peer.lifetime();
         if let Some(kind) = kind {
             peer.kind = kind;
@@ -354,6 +349,7 @@ impl Table {
         if peer.lifetime() < before {
             self.timers.set(key, now + peer.doubtful().unwrap_or(peer.lifetime()));
         }
+        fits
     }
 
     fn renew_address(&mut self, key: Key, from: Source, to: To, now: Instant) {
@@ -368,12 +364,7 @@ impl Table {
         self.keys.remove(&peer.id);
         self.members -= usize::from(!peer.is_plain());
         self.timers.cancel(key);
-        if let Some(share) = self.shares.get_mut(&first_source) {
-            *share -= 1;
-            if *share == 0 {
-                self.shares.remove(&first_source);
-            }
-        }
+        self.room.free(first_source, peer.data.len());
         self.news.down(&peer.id, reason);
     }
 }
@@ -387,6 +378,8 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
     const TOLERANCE: Duration = Duration::from_secs(60);
+    /// That one source may announce.
+    const MAX_BYTES: usize = 1000;
 
     /// A table, its clock, and what was asked.
     struct Sim {
@@ -399,7 +392,12 @@ mod tests {
     impl Sim {
         fn new(max_peers: usize) -> Self {
             let start = Instant::now();
-            Self { table: Table::new(max_peers, TOLERANCE), start, now: start, asked: Vec::new() }
+            Self {
+                table: Table::new(max_peers, 8 * MAX_BYTES, TOLERANCE),
+                start,
+                now: start,
+                asked: Vec::new(),
+            }
         }
 
         /// Time passes, and what is due is done when it is.
@@ -726,6 +724,26 @@ mod tests {
         assert_eq!(sim.hear(&says("b", 1, "{}"), at("10.0.0.2:5000")), Heard::New);
         sim.hear(&bye("3", 10), at(HERE));
         assert_eq!(sim.hear(&says("c", 1, "{}"), at(HERE)), Heard::New);
+    }
+
+    #[test]
+    fn who_announces_more_than_there_is_room_for_stays_as_it_was() {
+        let mut sim = Sim::new(80);
+        let long = |length: usize| format!(r#"{{"a":"{}"}}"#, "x".repeat(length - 8));
+        assert_eq!(sim.hear(&says("b", 1, &long(MAX_BYTES + 1)), at(HERE)), Heard::Refused);
+        assert_eq!(sim.hear(&says("a", 1, &long(500)), at(HERE)), Heard::New);
+        assert_eq!(sim.hear(&says("b", 1, &long(500)), at(HERE)), Heard::New);
+        sim.told();
+        sim.pass(6 * SECOND);
+        assert_eq!(sim.hear(&says("a", 2, &long(501)), at(HERE)), Heard::Refused);
+        assert_eq!(sim.hear(&says("a", 2, &long(501)), at("10.0.0.9:5000")), Heard::Known, "a copy");
+        assert_eq!(sim.told(), a(None, Some(Is::Changed)), "by its addresses");
+        assert_eq!(*sim.table.get("a").unwrap().data, *long(500));
+        // b, who says nothing, goes; a, who did, does not.
+        sim.pass(2 * SECOND);
+        assert_eq!(sim.told(), [("b".to_owned(), Some(Reason::Timeout), None)]);
+        assert_eq!(sim.hear(&says("a", 3, &long(501)), at(HERE)), Heard::Known);
+        assert_eq!(*sim.table.get("a").unwrap().data, *long(501));
     }
 
     #[test]

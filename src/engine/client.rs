@@ -145,13 +145,16 @@ impl Client {
         self.tell(Command::Ask { id });
     }
 
-    /// Takes what is to be told of a discovery's peers; if there is more, that is told of as it was of this.
+    /// Takes what is to be told of a discovery's peers.
     pub fn take_peers(&self, id: ObjectId) -> Vec<PeerNews> {
-        let (news, more) = self.doorbell.take_peers(id);
-        if more {
+        self.doorbell.take_peers(id)
+    }
+
+    /// Has more be told of them, if there was more than has been taken.
+    pub fn tell_more_peers(&self, id: ObjectId) {
+        if self.doorbell.take_more_peers(id) {
             self.tell(Command::Tell { id });
         }
-        news
     }
 
     /// The counts of a discovery that is open.

@@ -291,9 +291,14 @@ impl Doorbell {
         }
     }
 
-    /// Takes what waits to be told of a discovery's peers, and says whether there is more to ask the engine for.
-    pub(super) fn take_peers(&self, id: ObjectId) -> (Vec<PeerNews>, bool) {
+    /// Takes what waits to be told of a discovery's peers.
+    pub(super) fn take_peers(&self, id: ObjectId) -> Vec<PeerNews> {
         self.lock().objects.get_mut(&id).and_then(Part::peers).map(Peers::take).unwrap_or_default()
+    }
+
+    /// Whether there is more to be told of them that is to be asked for, once.
+    pub(super) fn take_more_peers(&self, id: ObjectId) -> bool {
+        self.lock().objects.get_mut(&id).and_then(Part::peers).is_some_and(Peers::take_more)
     }
 
     /// Writes down what the kernel says of the socket of a listener, or a discovery.

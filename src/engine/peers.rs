@@ -50,8 +50,9 @@ pub struct DiscoveryStats {
 /// The most that is told at once: the event loop is to have its turn.
 pub const BATCH_NEWS: usize = 256;
 
-/// The same in bytes of what peers announce; one that announces more is told alone.
-pub const BATCH_NEWS_BYTES: usize = 256 * 1024;
+/// The same in bytes of what peers announce; one that announces more is told alone. The worst that is announced takes ten
+/// milliseconds to be made objects of, for this many.
+pub const BATCH_NEWS_BYTES: usize = 64 * 1024;
 
 /// What waits for JavaScript: one batch at most. What happens until that is fetched is kept where it is made, which is
 /// asked for when there is room.
@@ -74,9 +75,14 @@ impl Peers {
         !self.news.is_empty()
     }
 
-    /// Gives the batch that waits, and says whether there is more to ask for.
-    pub(super) fn take(&mut self) -> (Vec<PeerNews>, bool) {
-        (std::mem::take(&mut self.news), std::mem::take(&mut self.more))
+    /// Gives the batch that waits.
+    pub(super) fn take(&mut self) -> Vec<PeerNews> {
+        std::mem::take(&mut self.news)
+    }
+
+    /// Whether there is more to ask for, once.
+    pub(super) fn take_more(&mut self) -> bool {
+        std::mem::take(&mut self.more)
     }
 }
 
@@ -91,9 +97,12 @@ mod tests {
         assert!(!peers.offer(|| (Vec::new(), false)));
         assert!(peers.offer(|| (vec![news("a")], false)));
         assert!(!peers.offer(|| unreachable!("there is no room")));
-        assert_eq!(peers.take(), (vec![news("a")], true));
+        assert_eq!(peers.take(), vec![news("a")]);
+        assert!(peers.take_more() && !peers.take_more());
         assert!(peers.offer(|| (vec![news("b")], true)));
-        assert_eq!(peers.take(), (vec![news("b")], true));
-        assert_eq!(peers.take(), (Vec::new(), false));
+        assert_eq!(peers.take(), vec![news("b")]);
+        assert!(peers.take_more());
+        assert_eq!(peers.take(), []);
+        assert!(!peers.take_more());
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! - `traffic` sends datagrams at an exact rate
 //! - `peers` sends what many peers announce
+//! - `hostile` sends what no honest program does
 //! - `bare` hears them with nothing but recvmmsg(2): what the least is that hearing costs
 //! - `arrivals` says when datagrams have come
 
@@ -10,7 +11,7 @@ use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
-use std::{io, thread};
+use std::{io, mem, ptr, thread};
 
 use socket2::SockRef;
 
@@ -107,14 +108,40 @@ pub fn monotonic_nanoseconds() -> i64 {
 pub unsafe fn headers(vectors: &mut [libc::iovec], name: Option<&libc::sockaddr_in>) -> Vec<libc::mmsghdr> {
     let header = |vector: &mut libc::iovec| {
         // SAFETY: all zeros is a value of it.
-        let mut header: libc::mmsghdr = unsafe { std::mem::zeroed() };
+        let mut header: libc::mmsghdr = unsafe { mem::zeroed() };
         header.msg_hdr.msg_iov = vector;
         header.msg_hdr.msg_iovlen = 1;
         if let Some(name) = name {
-            header.msg_hdr.msg_name = std::ptr::from_ref(name).cast_mut().cast();
+            header.msg_hdr.msg_name = ptr::from_ref(name).cast_mut().cast();
             header.msg_hdr.msg_namelen = size_of::<libc::sockaddr_in>() as libc::socklen_t;
         }
         header
     };
     vectors.iter_mut().map(header).collect()
+}
+
+/// Room for one control message, which says from which address a datagram goes, aligned as it must be.
+#[repr(C, align(8))]
+#[derive(Clone, Copy, Default)]
+pub struct Control([u8; 32]);
+
+/// Has a datagram go out from this address (IP_PKTINFO, ip(7)).
+pub fn go_from(header: &mut libc::msghdr, control: &mut Control, address: Ipv4Addr) {
+    let info = libc::in_pktinfo {
+        ipi_ifindex: 0,
+        ipi_spec_dst: libc::in_addr { s_addr: u32::from(address).to_be() },
+        ipi_addr: libc::in_addr { s_addr: 0 },
+    };
+    let length = size_of_val(&info) as libc::c_uint;
+    header.msg_control = ptr::from_mut(control).cast();
+    // SAFETY: CMSG_SPACE only reckons; the control message has its 32 bytes in `control`, which is aligned for its head.
+    unsafe {
+        header.msg_controllen = libc::CMSG_SPACE(length) as usize;
+        assert!(header.msg_controllen <= size_of::<Control>());
+        let message = libc::CMSG_FIRSTHDR(header);
+        (*message).cmsg_level = libc::IPPROTO_IP;
+        (*message).cmsg_type = libc::IP_PKTINFO;
+        (*message).cmsg_len = libc::CMSG_LEN(length) as usize;
+        ptr::write_unaligned(libc::CMSG_DATA(message).cast(), info);
+    }
 }

@@ -5,20 +5,15 @@
 //! for a number that is one more with each announcement. Prints the seconds it took.
 
 use std::error::Error;
+use std::fs;
 use std::net::{Ipv4Addr, UdpSocket};
-use std::{fs, mem, ptr};
 
 use socket2::SockRef;
-use traffic::{BATCH, arguments, at_rate, destination, headers, parse, send_all};
+use traffic::{BATCH, Control, arguments, at_rate, destination, go_from, headers, parse, send_all};
 
 /// In place of a number, which has as many digits from [`FIRST`] on.
 const NUMBER: &[u8] = b"##########";
 const FIRST: u32 = 1_000_000_000;
-
-/// Room for one control message, which says from which address a datagram goes, aligned as it must be.
-#[repr(C, align(8))]
-#[derive(Clone, Copy)]
-struct Control([u8; 32]);
 
 /// What one peer announces.
 struct Announcement {
@@ -36,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
     SockRef::from(&socket).set_multicast_if_v4(&address)?;
-    let mut controls = [Control([0; 32]); BATCH];
+    let mut controls = [Control::default(); BATCH];
     at_rate(parse(&rate)?, parse(&count)?, |next, due| {
         let count = peers.len();
         let first = next as usize % count;
@@ -68,25 +63,4 @@ fn announcement(line: &str) -> Result<Announcement, Box<dyn Error>> {
         .collect::<Result<Vec<_>, Box<dyn Error>>>()?;
     let number = bytes.windows(NUMBER.len()).position(|window| window == NUMBER);
     Ok(Announcement { bytes, number })
-}
-
-/// Has a datagram go out from this address (IP_PKTINFO, ip(7)).
-fn go_from(header: &mut libc::msghdr, control: &mut Control, address: Ipv4Addr) {
-    let info = libc::in_pktinfo {
-        ipi_ifindex: 0,
-        ipi_spec_dst: libc::in_addr { s_addr: u32::from(address).to_be() },
-        ipi_addr: libc::in_addr { s_addr: 0 },
-    };
-    let length = size_of_val(&info) as libc::c_uint;
-    header.msg_control = ptr::from_mut(control).cast();
-    // SAFETY: CMSG_SPACE only reckons; the control message has its 32 bytes in `control`, which is aligned for its head.
-    unsafe {
-        header.msg_controllen = libc::CMSG_SPACE(length) as usize;
-        assert!(header.msg_controllen <= mem::size_of::<Control>());
-        let message = libc::CMSG_FIRSTHDR(header);
-        (*message).cmsg_level = libc::IPPROTO_IP;
-        (*message).cmsg_type = libc::IP_PKTINFO;
-        (*message).cmsg_len = libc::CMSG_LEN(length) as usize;
-        ptr::write_unaligned(libc::CMSG_DATA(message).cast(), info);
-    }
 }
