@@ -277,8 +277,10 @@ describe('floods', { skip: unavailable, concurrency: false }, () => {
     t.diagnostic(
       `${stats.received} came, ${lookups()} questions to the name server in ${seconds} s`
     )
-    assert.equal(stats.peers, 0)
-    assert.ok(stats.refused + stats.rateLimited >= rate * SECONDS - stats.lost)
+    // One in 65,536 has an address of its network.
+    assert.ok(stats.peers < 1 + (4 * rate * SECONDS) / 65_536, `${stats.peers} peers`)
+    const nobody = stats.refused + stats.rateLimited
+    assert.ok(nobody >= rate * SECONDS - stats.lost - stats.announcements, `${nobody} refused`)
     // For each lookup there is one question a family; each 5 s, and the first.
     assert.ok(lookups() <= 2 * (1 + Math.ceil(seconds / 5)))
   })

@@ -104,6 +104,20 @@ function beside(row, what, unit, { experiment, plan = {}, field, other = 'dgram'
 }
 
 /**
+ * A row of what is done with an announcement of 100 bytes of data.
+ *
+ * @param {string} field
+ * @param {string} what
+ * @param {string} [other]
+ * @returns {Row}
+ */
+function sealing(field, what, other) {
+  const text = `an announcement ${what}`
+  const measured = { experiment: 'sealing', field }
+  return other ? beside(15, text, 'us', { ...measured, other }) : alone(15, text, 'us', measured)
+}
+
+/**
  * A row of ours alone.
  *
  * @param {number} row
@@ -386,7 +400,12 @@ const ROWS = [
     'kB',
     { experiment: 'size', field: 'packed' },
     atMost(350, '350 kB or less')
-  )
+  ),
+  sealing('make', 'made, without a key'),
+  sealing('seal', 'sealed', 'node:crypto'),
+  sealing('read', 'read, without a key'),
+  sealing('open', 'opened', 'node:crypto'),
+  sealing('refuse', 'refused, as it was changed')
 ]
 
 module.exports = { ROWS }
