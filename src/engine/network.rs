@@ -1,6 +1,5 @@
 //! What the engine knows of this host's interfaces, and when it is out of date.
 
-use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,7 +20,11 @@ const SLEPT: Duration = Duration::from_secs(2);
 
 /// The interfaces, and what is known to have changed since they were listed.
 pub(super) struct Network {
-    monitor: Result<Monitor, Fault>,
+    poll: Arc<Poll>,
+    /// `None` once it has failed, until the interfaces are listed the next time.
+    monitor: Option<Monitor>,
+    /// Why changes may go unnoticed: it has failed, and has told of none since.
+    unwatched: Option<Fault>,
     interfaces: Vec<Interface>,
     listed: Option<Instant>,
     /// Why the last attempt to list them failed, if it did.
@@ -61,15 +64,26 @@ impl Lost {
 impl Network {
     /// Begins to watch; nothing is listed yet.
     pub(super) fn new(poll: &Arc<Poll>) -> Self {
-        let unwatched = |(_, error): (&'static str, io::Error)| Fault::new("watch", &error);
-        Self {
-            monitor: Monitor::open(poll, MONITOR).map_err(unwatched),
+        let mut network = Self {
+            poll: Arc::clone(poll),
+            monitor: None,
+            unwatched: None,
             interfaces: Vec::new(),
             listed: None,
             unlisted: None,
             changes: Changes::default(),
             suspended: net::suspended(),
             slept: Duration::ZERO,
+        };
+        network.watch();
+        network
+    }
+
+    /// Begins to watch, if that can be.
+    fn watch(&mut self) {
+        match Monitor::open(&self.poll, MONITOR) {
+            Ok(monitor) => self.monitor = Some(monitor),
+            Err((_, error)) => self.unwatched = Some(Fault::new("watch", &error)),
         }
     }
 
@@ -80,27 +94,31 @@ impl Network {
 
     /// Why the list may be out of date, if so: it could not be made, or the system does not tell of changes.
     pub(super) fn fault(&self) -> Option<&Fault> {
-        self.unlisted.as_ref().or(self.monitor.as_ref().err())
+        self.unlisted.as_ref().or(self.unwatched.as_ref())
     }
 
     /// When the list is to be made again at the latest, where the system does not tell of changes.
     pub(super) fn outdated_at(&self) -> Option<Instant> {
-        self.monitor.as_ref().err().and(self.listed).map(|at| at + BELIEVED_UNWATCHED)
+        self.unwatched.as_ref().and(self.listed).map(|at| at + BELIEVED_UNWATCHED)
     }
 
     /// Takes in what the system tells of changes.
     pub(super) fn read_monitor(&mut self) {
-        if let Ok(monitor) = &mut self.monitor
-            && let Err(error) = monitor.read(&mut self.changes)
-        {
-            self.monitor = Err(Fault::new("watch", &error));
-            self.changes.missed = true;
+        let Some(monitor) = &mut self.monitor else { return };
+        match monitor.read(&mut self.changes) {
+            Ok(()) if self.changes.any => self.unwatched = None,
+            Ok(()) => {}
+            Err(error) => {
+                self.monitor = None;
+                self.unwatched = Some(Fault::new("watch", &error));
+                self.changes.missed = true;
+            }
         }
     }
 
     /// Whether the list is to be made again: something has changed, the host has slept, or it is old.
     pub(super) fn is_outdated(&mut self, now: Instant) -> bool {
-        let believed = if self.monitor.is_ok() { BELIEVED } else { BELIEVED_UNWATCHED };
+        let believed = if self.unwatched.is_none() { BELIEVED } else { BELIEVED_UNWATCHED };
         let suspended = net::suspended();
         let slept = suspended.saturating_sub(self.suspended);
         if slept > SLEPT {
@@ -120,6 +138,9 @@ impl Network {
     /// Lists the interfaces, and says how they have changed; or nothing if they cannot be listed: then all stays as
     /// it was, out of date, and [`Network::fault`] says why.
     pub(super) fn list(&mut self, now: Instant) -> Option<Update> {
+        if self.monitor.is_none() {
+            self.watch();
+        }
         let listed = net::interfaces().map_err(|error| Fault::new("getifaddrs", &error));
         self.unlisted = listed.as_ref().err().cloned();
         let before = std::mem::replace(&mut self.interfaces, listed.ok()?);

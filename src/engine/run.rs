@@ -204,9 +204,11 @@ impl Engine {
 
     /// The poller says that a source has something to read.
     fn readable(&mut self, key: usize, now: Instant) {
-        let Self { listening, casting, discovering, timers, .. } = self;
+        let Self { listening, casting, discovering, timers, network, .. } = self;
         if key == MONITOR {
-            self.network.read_monitor();
+            network.read_monitor();
+            // However long it was to be until then.
+            timers.set_by(Deadline::List, now + SETTLE);
         } else if let Some(socket) = SenderId::of(key) {
             discovering.read_answers(socket, listening.receive_buffer(), casting, now);
         } else {

@@ -52,6 +52,13 @@ impl<K: Copy + Eq + Hash + Ord> Timers<K> {
         }
     }
 
+    /// Sees to it that `key` has a deadline that is no later than this.
+    pub fn set_by(&mut self, key: K, at: Instant) {
+        if self.deadlines.get(&key).is_none_or(|set| at < *set) {
+            self.set(key, at);
+        }
+    }
+
     /// Forgets the deadline of `key`, if it has one.
     pub fn cancel(&mut self, key: K) {
         self.deadlines.remove(&key);
@@ -98,6 +105,17 @@ mod tests {
         assert_eq!(timers.take_due(at(20)), Some((at(20), 'c')));
         assert_eq!(timers.take_due(at(20)), None);
         assert_eq!(timers.earliest(), None);
+    }
+
+    #[test]
+    fn what_is_to_be_done_by_a_time_is_done_sooner_and_never_later() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut timers = Timers::default();
+        for (by, set) in [(20, 20), (30, 20), (10, 10)] {
+            timers.set_by('a', at(by));
+            assert_eq!(timers.earliest(), Some(at(set)));
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use socket2::{Protocol, Socket, Type};
 
+use super::faults::{self, Call};
 use super::poll::Watched;
 use super::{Family, InterfaceIndex, imp};
 
@@ -86,13 +87,15 @@ impl ListenSocket {
     /// another program does not share, or that is not free.
     pub fn bind(port: Port, hears: Hears) -> Result<Self, (&'static str, io::Error)> {
         let family = hears.family();
-        let socket = Socket::new(family.domain(), Type::DGRAM, Some(Protocol::UDP))
+        let socket = faults::at(Call::Socket, None)
+            .and_then(|()| Socket::new(family.domain(), Type::DGRAM, Some(Protocol::UDP)))
             .map_err(|error| ("socket", error))?;
         socket
             .set_nonblocking(true)
             .and_then(|()| imp::prepare_listening(&socket, family))
             .map_err(|error| ("setsockopt", error))?;
         let address = SocketAddr::new(hears.bound_to(), port.number()).into();
+        faults::at(Call::Bind, None).map_err(|error| ("bind", error))?;
         match port {
             Port::Named(_) => {
                 imp::share_port(&socket).map_err(|error| ("setsockopt", error))?;
@@ -120,6 +123,7 @@ impl ListenSocket {
     /// EADDRINUSE if already joined; ENODEV for an unknown interface; ENOBUFS beyond
     /// `net.ipv4.igmp_max_memberships` (20) IPv4 memberships of one socket on Linux, 4,095 on macOS.
     pub fn join(&self, group: IpAddr, interface: InterfaceIndex) -> io::Result<()> {
+        faults::at(Call::Join, Some(interface))?;
         match (group, self.hears) {
             (IpAddr::V4(group), Hears::Source { source, .. }) => {
                 imp::join_source(&self.socket, group, source, interface)

@@ -6,6 +6,7 @@
 
 mod destination;
 mod family;
+pub mod faults;
 mod interface;
 mod listen_socket;
 mod pattern;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use socket2::Socket;
 
+use super::faults::{self, Call};
 use super::imp::Poller;
 
 /// Waits for sockets, for a notice from another thread, and for the time, on one thread.
@@ -36,6 +37,7 @@ impl Poll {
 
     /// Hands `source` to the poller until the returned guard is dropped.
     pub fn register<S: Watched>(self: &Arc<Self>, source: S, key: usize) -> io::Result<Registered<S>> {
+        faults::at(Call::Register, None)?;
         self.poller.add(source.socket(), key)?;
         Ok(Registered { source, poll: Arc::clone(self), key })
     }

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use socket2::{Protocol, Socket, Type};
 
+use super::faults::{self, Call};
 use super::poll::Watched;
 use super::{Family, InterfaceIndex, imp, socket_address};
 
@@ -75,7 +76,8 @@ impl SendSocket {
             }
             SendOptions::Routed(family) => (family, SocketAddr::new(family.unspecified(), 0)),
         };
-        let socket = Socket::new(family.domain(), Type::DGRAM, Some(Protocol::UDP))
+        let socket = faults::at(Call::Socket, options.interface())
+            .and_then(|()| Socket::new(family.domain(), Type::DGRAM, Some(Protocol::UDP)))
             .map_err(|error| ("socket", error))?;
         let prepare = || -> io::Result<()> {
             socket.set_nonblocking(true)?;
@@ -99,7 +101,9 @@ impl SendSocket {
             }
         };
         prepare().map_err(|error| ("setsockopt", error))?;
-        socket.bind(&address.into()).map_err(|error| ("bind", error))?;
+        faults::at(Call::Bind, options.interface())
+            .and_then(|()| socket.bind(&address.into()))
+            .map_err(|error| ("bind", error))?;
         let local = socket.local_addr().map_err(|error| ("getsockname", error))?;
         let local = local.as_socket().unwrap_or(address);
         Ok(Self { socket, local, interface: options.interface(), joined: Vec::new(), together: true })
@@ -151,8 +155,14 @@ impl SendSocket {
         if imp::must_join_to_send(self.local.ip()) {
             self.join(to.ip())?;
         }
-        // A datagram is sent whole or not at all.
-        self.socket.send_to(payload, &to.into()).map(|_| ())
+        let to = to.into();
+        loop {
+            match faults::at(Call::Send, self.interface).and_then(|()| self.socket.send_to(payload, &to)) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // A datagram is sent whole or not at all.
+                sent => return sent.map(|_| ()),
+            }
+        }
     }
 
     /// Sends several datagrams of one length with one call, all of them or none: at most [`most_together`].
@@ -164,7 +174,8 @@ impl SendSocket {
         if !self.together {
             return Err(io::ErrorKind::Unsupported.into());
         }
-        let sent = imp::send_together(&self.socket, payloads, to);
+        let sent = faults::at(Call::Send, self.interface)
+            .and_then(|()| imp::send_together(&self.socket, payloads, to));
         self.together = !matches!(&sent, Err(error) if error.kind() == io::ErrorKind::Unsupported);
         sent
     }

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use socket2::Socket;
 
+use crate::net::faults::{self, Call};
+
 /// How many sources one wait reports; those that are left out come first the next time.
 const EVENTS: usize = 64;
 
@@ -42,7 +44,8 @@ impl Poller {
     /// See [`Poll::wait`](crate::net::Poll::wait); adds to `ready`.
     pub(in crate::net) fn wait(&self, ready: &mut Vec<usize>, timeout: Option<Duration>) -> io::Result<()> {
         let mut events = [const { MaybeUninit::<libc::epoll_event>::uninit() }; EVENTS];
-        let count = match self.wait_for_events(&mut events, timeout) {
+        let waited = faults::at(Call::Wait, None).and_then(|()| self.wait_for_events(&mut events, timeout));
+        let count = match waited {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
             count => count?,
         };

@@ -6,6 +6,7 @@ use std::mem;
 use std::os::fd::AsRawFd;
 use std::ptr;
 
+use crate::net::faults::{self, Call};
 use crate::net::unix::{Control, packet_info, sender};
 use crate::net::{BATCH, Datagram, SLOT, Watched};
 
@@ -45,6 +46,20 @@ impl Datagrams {
         // One more than were filled: what an error has left behind.
         self.prepare(BATCH.min(self.received + 1));
         self.received = 0;
+        match faults::at(Call::Receive, None).and_then(|()| self.receive_batch(socket)) {
+            Ok(received) => {
+                self.received = received;
+                Ok(())
+            }
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Ok(()),
+                _ => Err(error),
+            },
+        }
+    }
+
+    /// Gives how many were received.
+    fn receive_batch(&mut self, socket: &impl Watched) -> io::Result<usize> {
         // SAFETY: `prepare` has made every header point to memory of this struct that nothing else
         // borrows during the call, with its true size.
         let received = unsafe {
@@ -56,15 +71,7 @@ impl Datagrams {
                 ptr::null_mut(),
             )
         };
-        if let Ok(received) = usize::try_from(received) {
-            self.received = received;
-            return Ok(());
-        }
-        let error = io::Error::last_os_error();
-        match error.kind() {
-            io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Ok(()),
-            _ => Err(error),
-        }
+        usize::try_from(received).map_err(|_| io::Error::last_os_error())
     }
 
     /// How many datagrams the last batch holds.

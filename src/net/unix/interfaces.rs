@@ -7,11 +7,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ptr;
 use std::slice;
 
+use crate::net::faults::{self, Call};
 use crate::net::imp::{AddressStates, is_for_the_system, netmask_length};
 use crate::net::{Interface, InterfaceAddress, InterfaceIndex};
 
 /// Every interface of the host, in the system's order, those without an address included.
 pub fn interfaces() -> io::Result<Vec<Interface>> {
+    faults::at(Call::List, None)?;
     let list = List::get()?;
     let states = AddressStates::get();
     let mut interfaces: Vec<Interface> = Vec::new();

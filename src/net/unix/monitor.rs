@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use socket2::Socket;
 
+use crate::net::faults::{self, Call};
 use crate::net::imp::{subscribe, take_in};
 use crate::net::{Changes, Poll, Registered};
 
@@ -21,6 +22,7 @@ impl Monitor {
     /// Begins to notice changes: from now on `key` is reported as readable when there are some. On failure says
     /// which call failed.
     pub fn open(poll: &Arc<Poll>, key: usize) -> Result<Self, (&'static str, io::Error)> {
+        faults::at(Call::Watch, None).map_err(|error| ("socket", error))?;
         let socket = subscribe()?;
         socket.set_nonblocking(true).map_err(|error| ("fcntl", error))?;
         let socket = poll.register(socket, key).map_err(|error| ("epoll_ctl", error))?;
@@ -32,7 +34,8 @@ impl Monitor {
     /// Adds what has changed since the last time, without waiting.
     pub fn read(&mut self, changes: &mut Changes) -> io::Result<()> {
         for _ in 0..READS {
-            match (&*self.socket).read(&mut self.buffer) {
+            let read = faults::at(Call::Changes, None).and_then(|()| (&*self.socket).read(&mut self.buffer));
+            match read {
                 Ok(length) => take_in(&self.buffer[..length], changes),
                 Err(error) => match error.raw_os_error() {
                     // Older messages were dropped for want of room: anything may have happened.
