@@ -32,7 +32,7 @@ function preload(t, ...sources) {
 }
 
 /**
- * Clocks that can be put forward. What uses them needs the variable of the environment, and fixtures/clock.c.
+ * Clocks that can be set. What uses them needs the variable of the environment, and fixtures/clock.c.
  *
  * @param {import('node:test').TestContext} t
  */
@@ -40,14 +40,19 @@ function clocks(t) {
   const path = join(temporary(t), 'clock')
   const file = openSync(path, 'w')
   t.after(() => closeSync(file))
-  writeSync(file, Buffer.alloc(16))
+  writeSync(file, Buffer.alloc(24))
   const put = (/** @type {number} */ at) => (/** @type {number} */ seconds) => {
     const number = Buffer.alloc(8)
     number.writeBigInt64LE(BigInt(seconds))
     writeSync(file, number, 0, 8, at)
   }
-  // As fixtures/clock.c reads them. Both are looked at whenever a program is awake.
-  return { variable: `LAN_PEERS_CLOCK=${path}`, putMonotonic: put(0), putBoottime: put(8) }
+  // As fixtures/clock.c reads them. The first two are looked at whenever a program is awake.
+  return {
+    variable: `LAN_PEERS_CLOCK=${path}`,
+    putMonotonic: put(0),
+    putBoottime: put(8),
+    putWall: put(16)
+  }
 }
 
 module.exports = { clocks, preload, temporary }

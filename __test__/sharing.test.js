@@ -6,6 +6,7 @@ const { mkdtempSync, readFileSync, rmSync } = require('node:fs')
 const { tmpdir } = require('node:os')
 const { join } = require('node:path')
 const { hosts, unavailable } = require('./hosts.js')
+const { preload } = require('./preload.js')
 const { nodeCommand } = require('./process.js')
 
 const TEN = Array.from({ length: 10 }, (_, i) => i)
@@ -49,6 +50,34 @@ test(
     for (const program of programs) await program.json((said) => said.message === 'hello')
   }
 )
+
+test(
+  'programs with a group each hear all that is sent to it, from whatever port',
+  { skip: unavailable },
+  async (t) => {
+    const { a, b } = await hosts(t, 2)
+    const groups = ['239.5.6.1', '239.5.6.2']
+    const listeners = groups.map((group) => b.run('fixtures/listen.js', { group }))
+    for (const listener of listeners) await listener.json((said) => said.listening)
+    for (const id of TEN) {
+      for (const group of groups) a.run('fixtures/cast.js', `${group} ${id}`, '100', { group })
+    }
+    for (const [i, group] of groups.entries()) {
+      for (const id of TEN) await listeners[i].json((said) => said.message === `${group} ${id}`)
+    }
+  }
+)
+
+test('a program that shares the port by SO_REUSEPORT alone', { skip: unavailable }, async (t) => {
+  const { host } = await hosts(t, { host: [0] })
+  const script = nodeCommand('fixtures/dgram.js', ['9778', `224.0.0.1@${host.address}`])
+  const other = host.start('env', preload(t, 'reuse-port.c'), ...script)
+  await other.json((said) => said.listening)
+  const ours = host.run('fixtures/listen.js')
+  await ours.json((said) => said.listening)
+  host.run('fixtures/cast.js', 'hello')
+  for (const program of [other, ours]) await program.json((said) => said.message === 'hello')
+})
 
 test(
   'a port that somebody uses without sharing is EADDRINUSE',

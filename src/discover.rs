@@ -79,9 +79,18 @@ pub struct Arrival {
     /// Another program on this host has sent it.
     pub from_here: bool,
     /// When.
+    pub at: Moment,
+}
+
+/// A moment by the clocks of this host.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// By the clock that nobody sets.
     pub now: Instant,
-    /// The same in milliseconds since 1970.
+    /// By the one that people set: in milliseconds since 1970.
     pub wall: u64,
+    /// How long this host has slept in all by then, which `now` may not count.
+    pub suspended: Duration,
 }
 
 /// What has been heard and not made a peer of; and what has.
@@ -184,9 +193,9 @@ impl Discovery {
         self.schedule.stop(on);
     }
 
-    /// This host has slept for so long, or nothing was heard for another reason that is ours: nobody's silence counts.
-    pub fn awake(&mut self, now: Instant, slept: Duration, chance: f64) {
-        self.table.awake(now, slept);
+    /// This host has slept, or nothing was heard for another reason that is ours: nobody's silence counts.
+    pub fn awake(&mut self, now: Instant, chance: f64) {
+        self.table.awake(now);
         self.schedule.start(None, now, chance);
     }
 
@@ -219,7 +228,8 @@ impl Discovery {
 
     /// A datagram was heard that holds this, see [`Discovery::decode`].
     pub fn heard(&mut self, message: &Result<Message, Refusal>, arrival: Arrival, chance: f64) {
-        let Arrival { from, to, from_here, now, wall } = arrival;
+        let Arrival { from, to, from_here, at } = arrival;
+        let now = at.now;
         let heard = match message {
             Ok(Message::Announcement(announcement)) if announcement.id == self.id => {
                 // The goodbye of the one before us with this id may be late; what it sealed can be repeated by anybody.
@@ -230,7 +240,7 @@ impl Discovery {
                 return;
             }
             Ok(Message::Announcement(announcement)) => {
-                let heard = self.table.hear(announcement, from, to, now, wall);
+                let heard = self.table.hear(announcement, from, to, at);
                 if !matches!(heard, Heard::Replayed | Heard::Stale { .. }) {
                     self.schedule.claims(announcement.known, now);
                     if to == To::Sender && !from_here {
@@ -243,7 +253,7 @@ impl Discovery {
                 }
                 heard
             }
-            Ok(Message::Plain(data)) if self.plain => self.table.hear_plain(data, from, now, wall),
+            Ok(Message::Plain(data)) if self.plain => self.table.hear_plain(data, from, at),
             Ok(Message::Plain(_)) | Err(Refusal::OtherApp) => return,
             Err(Refusal::Malformed) => return self.counts.malformed += 1,
             Err(Refusal::Version) => return self.counts.later += 1,
@@ -401,11 +411,15 @@ mod tests {
         }
     }
 
+    fn at(now: Instant) -> Moment {
+        Moment { now, wall: 1000, suspended: Duration::ZERO }
+    }
+
     /// Has one hear what another says, in words or as a datagram.
     fn hear(one: &mut Discovery, datagram: &[u8], now: Instant) {
         let from = Source { socket: ([10, 0, 0, 1], 5000).into(), interface: InterfaceIndex(2) };
         let message = one.decode(datagram);
-        one.heard(&message, Arrival { from, to: To::Group, from_here: false, now, wall: 1000 }, 0.5);
+        one.heard(&message, Arrival { from, to: To::Group, from_here: false, at: at(now) }, 0.5);
     }
 
     /// What is sent within so many milliseconds of `now`.
@@ -473,7 +487,7 @@ mod tests {
         let now = start + Duration::from_secs(2);
         let from = Source { socket: ([10, 0, 0, 1], 5000).into(), interface: InterfaceIndex(2) };
         let message = ada.decode(&bob.announcement(None, 1000).unwrap());
-        ada.heard(&message, Arrival { from, to: To::Port, from_here: false, now, wall: 1000 }, 0.0);
+        ada.heard(&message, Arrival { from, to: To::Port, from_here: false, at: at(now) }, 0.0);
         ada.announce(r#"{"new":1}"#.into(), now);
         let whom: Vec<_> = sent(&mut ada, now, 10).into_iter().map(|(whom, _)| whom).collect();
         // The change, and the answer for it being new.

@@ -13,11 +13,11 @@ use crate::discover::news::Told;
 use crate::discover::peer::{Peer, Source, To};
 use crate::discover::seal::Ring;
 use crate::discover::table::Described;
-use crate::discover::{self, Arrival, Discovery, Warnings, Whom};
+use crate::discover::{self, Arrival, Discovery, Moment, Warnings, Whom};
 use crate::engine::peers::{BATCH_NEWS, BATCH_NEWS_BYTES, PeerNews, PeerState};
 use crate::engine::timers::Timers;
 use crate::engine::{Deadline, Doorbell, Notice, ObjectId, chance};
-use crate::net::{Datagrams, Interface, SendOptions, is_unicast};
+use crate::net::{self, Datagrams, Interface, SendOptions, is_unicast};
 
 use networks::Networks;
 
@@ -259,10 +259,10 @@ impl Discovering {
         }
     }
 
-    /// The host has slept for so long, or the engine was held up: nobody's silence counts.
-    pub(crate) fn awake(&mut self, now: Instant, slept: Duration) {
+    /// The host has slept, or the engine was held up: nobody's silence counts.
+    pub(crate) fn awake(&mut self, now: Instant) {
         for (id, member) in self.members.iter_mut().filter(|(_, member)| !member.discovery.is_locked()) {
-            member.discovery.awake(now, slept, chance::part());
+            member.discovery.awake(now, chance::part());
             self.touched.insert(*id);
         }
     }
@@ -325,7 +325,8 @@ impl Member {
         if self.discovery.is_locked() {
             return;
         }
-        let wall = wall_clock();
+        // Read here, for the host may have slept since anybody has looked.
+        let at = Moment { now, wall: wall_clock(), suspended: net::suspended() };
         let is_sealed = self.discovery.is_sealed();
         let (mut received, mut bytes) = (0, 0);
         for (from, to, payload) in heard {
@@ -343,7 +344,7 @@ impl Member {
                 self.seeks = true;
                 continue;
             };
-            let arrival = Arrival { from, to, from_here: networks.is_own(ip), now, wall };
+            let arrival = Arrival { from, to, from_here: networks.is_own(ip), at };
             self.discovery.heard(&message, arrival, chance::part());
         }
         self.client.count(id, |stats| {

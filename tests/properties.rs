@@ -56,7 +56,7 @@ fn events() -> impl Strategy<Value = Event> {
         1 => (0..3_u8, 0..40_u8).prop_map(|(data, from)| Event::HearPlain { data, from }),
         3 => (0..10_000_u16).prop_map(|ms| Event::Pass { ms }),
         1 => (-200_000..200_000_i32).prop_map(|ms| Event::Step { ms }),
-        1 => (0..60_000_u16).prop_map(|slept| Event::Awake { slept }),
+        1 => (0..60_000_u16).prop_map(|ms| Event::Sleep { ms }),
         2 => Just(Event::Tell),
     ]
 }

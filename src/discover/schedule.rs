@@ -260,10 +260,9 @@ impl Schedule {
             send(Outgoing::Announce { on: None, ask });
             // Whoever asked the group has its answer.
             self.timers.cancel(What::AnswerGroup);
-            if !self.bursts.contains_key(&None) {
-                let jitter = 0.9 + 0.2 * chance();
-                self.timers.set(What::Steady, now + self.every(peers).mul_f64(jitter));
-            }
+            // In a start, too, or whoever tells a short interval would be thought gone between two of its announcements.
+            let jitter = 0.9 + 0.2 * chance();
+            self.timers.set(What::Steady, now + self.every(peers).mul_f64(jitter));
         }
     }
 
@@ -377,6 +376,17 @@ mod tests {
             sim.pass(8000),
             [ask(1800, Some(Ask::Group)), ask(3800, None), ask(5800, None), ask(7800, None)]
         );
+    }
+
+    #[test]
+    fn who_tells_a_short_interval_keeps_it_from_its_start_on() {
+        let start = Instant::now();
+        let schedule = Schedule::new(Duration::from_millis(200), 50.0);
+        let mut sim = Sim { schedule, start, now: start, peers: 1 };
+        sim.schedule.start(None, sim.now, 0.5);
+        let sent: Vec<_> = sim.pass(3000).into_iter().map(|(ms, _)| ms).collect();
+        assert_eq!(sent[..5], [50, 250, 300, 500, 700]);
+        assert!(sent.is_sorted_by(|before, after| after - before <= 200), "{sent:?}");
     }
 
     #[test]

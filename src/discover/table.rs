@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
 
+use super::Moment;
 use super::announcement::{Announcement, PLAIN, Says};
 use super::freshness::{Freshness, Newest};
 use super::gone::Gone;
@@ -154,20 +155,13 @@ impl Table {
         Some((told, described))
     }
 
-    /// Somebody who takes part was heard; `wall` is the time in milliseconds since 1970.
-    pub fn hear(
-        &mut self,
-        announcement: &Announcement,
-        from: Source,
-        to: To,
-        now: Instant,
-        wall: u64,
-    ) -> Heard {
+    /// Somebody who takes part was heard.
+    pub fn hear(&mut self, announcement: &Announcement, from: Source, to: To, at: Moment) -> Heard {
         let Announcement { id, .. } = announcement;
         let key = self.keys.get(&**id).copied();
         let newest = key.and_then(|key| self.peers.get(&key)).and_then(|entry| entry.newest);
-        if let Some(at) = announcement.at
-            && let Some(skew) = self.freshness.skew(at, newest, now, wall)
+        if let Some(sealed) = announcement.at
+            && let Some(skew) = self.freshness.skew(sealed, newest, at)
         {
             return Heard::Stale { skew };
         }
@@ -177,30 +171,25 @@ impl Table {
         {
             return Heard::Replayed;
         }
-        let heard = self.hear_fresh(announcement, (from, to), now, wall);
+        let heard = self.hear_fresh(announcement, (from, to), at);
         let entry = self.keys.get(&**id).and_then(|key| self.peers.get_mut(key));
-        if let Some((entry, at)) = entry.zip(announcement.at)
+        if let Some((entry, sealed)) = entry.zip(announcement.at)
             && matches!(heard, Heard::New | Heard::Known)
-            && entry.newest.is_none_or(|newest| newest.at < at)
+            && entry.newest.is_none_or(|newest| newest.at < sealed)
         {
-            entry.newest = Some(self.freshness.newest(at, now));
+            entry.newest = Some(Newest { at: sealed, heard: at });
         }
         heard
     }
 
-    fn hear_fresh(
-        &mut self,
-        announcement: &Announcement,
-        (from, to): (Source, To),
-        now: Instant,
-        wall: u64,
-    ) -> Heard {
+    fn hear_fresh(&mut self, announcement: &Announcement, (from, to): (Source, To), at: Moment) -> Heard {
+        let now = at.now;
         let Announcement { id, boot, seq, every, says, .. } = announcement;
         let Some(key) = self.keys.get(&**id).copied() else {
             return match says {
                 Says::Data(data) if !self.gone.contains(id, *boot, now) => {
                     let kind = Kind::Member { boot: *boot, seq: *seq, every: *every };
-                    self.add(id, data, kind, (from, to), now, wall)
+                    self.add(id, data, kind, (from, to), at)
                 }
                 _ => Heard::Ignored,
             };
@@ -215,7 +204,8 @@ impl Table {
                 if *boot != its_boot {
                     return Heard::Ignored;
                 }
-                let copies = announcement.at.map_or(Duration::ZERO, |at| self.freshness.remains(at, wall));
+                let copies =
+                    announcement.at.map_or(Duration::ZERO, |sealed| self.freshness.remains(sealed, at.wall));
                 self.gone.remember(id, *boot, now, copies);
                 self.remove(key, Reason::Bye);
                 Heard::Known
@@ -241,27 +231,27 @@ impl Table {
                 }
                 self.remove(key, Reason::Restart);
                 let kind = Kind::Member { boot: *boot, seq: *seq, every: *every };
-                self.add(id, data, kind, (from, to), now, wall)
+                self.add(id, data, kind, (from, to), at)
             }
         }
     }
 
     /// A bare JSON object was heard.
-    pub fn hear_plain(&mut self, data: &str, from: Source, now: Instant, wall: u64) -> Heard {
+    pub fn hear_plain(&mut self, data: &str, from: Source, at: Moment) -> Heard {
+        let now = at.now;
         let id = format!("{PLAIN}{}", from.socket);
         let Some(key) = self.keys.get(&*id).copied() else {
             let kind = Kind::Plain { gaps: [Duration::ZERO; 4] };
-            return self.add(&id, data, kind, (from, To::Group), now, wall);
+            return self.add(&id, data, kind, (from, To::Group), at);
         };
         let Some(Entry { peer, .. }) = self.peers.get(&key) else { return Heard::Ignored };
         let is_copy = *peer.data == *data && now.saturating_duration_since(peer.heard()) <= COPIES;
         if is_copy || self.renew(key, None, data, now) { Heard::Known } else { Heard::Refused }
     }
 
-    /// This host has slept for so long, or its engine was held up: nobody's silence before now counts.
-    pub fn awake(&mut self, now: Instant, slept: Duration) {
+    /// This host has slept, or its engine was held up: nobody's silence before now counts.
+    pub fn awake(&mut self, now: Instant) {
         self.awoke = Some(now);
-        self.freshness.slept(slept);
     }
 
     /// When there is next something to do.
@@ -312,8 +302,7 @@ impl Table {
         data: &str,
         kind: Kind,
         (from, to): (Source, To),
-        now: Instant,
-        wall: u64,
+        Moment { now, wall, .. }: Moment,
     ) -> Heard {
         let first_source = from.socket.ip();
         if !self.room.take(first_source, data.len()) {
@@ -386,6 +375,7 @@ mod tests {
         table: Table,
         start: Instant,
         now: Instant,
+        slept: Duration,
         asked: Vec<(Duration, String)>,
     }
 
@@ -396,8 +386,14 @@ mod tests {
                 table: Table::new(max_peers, 8 * MAX_BYTES, TOLERANCE),
                 start,
                 now: start,
+                slept: Duration::ZERO,
                 asked: Vec::new(),
             }
+        }
+
+        /// The moment that it is, on the wall so many seconds after 1970.
+        fn moment(&self, wall: u64) -> Moment {
+            Moment { now: self.now, wall: 1000 * wall, suspended: self.slept }
         }
 
         /// Time passes, and what is due is done when it is.
@@ -415,7 +411,8 @@ mod tests {
         }
 
         fn hear(&mut self, announcement: &Announcement, from: Source) -> Heard {
-            self.table.hear(announcement, from, To::Group, self.now, 1000)
+            let moment = self.moment(1);
+            self.table.hear(announcement, from, To::Group, moment)
         }
 
         fn told(&mut self) -> Vec<(String, Option<Reason>, Option<Is>)> {
@@ -485,9 +482,9 @@ mod tests {
     #[test]
     fn who_is_not_known_must_have_a_clock_like_ours() {
         let mut sim = Sim::new(100);
-        let wall = 1000 * SECOND.as_millis() as u64;
+        let moment = sim.moment(1000);
         let mut hear =
-            |announcement: &Announcement| sim.table.hear(announcement, at(HERE), To::Group, sim.now, wall);
+            |announcement: &Announcement| sim.table.hear(announcement, at(HERE), To::Group, moment);
         assert_eq!(hear(&sealed("old", 1, 939)), Heard::Stale { skew: -61_000 });
         assert_eq!(hear(&sealed("new", 1, 1061)), Heard::Stale { skew: 61_000 });
         assert_eq!(hear(&sealed("behind", 1, 940)), Heard::New);
@@ -499,9 +496,9 @@ mod tests {
     #[test]
     fn who_is_known_may_lag_behind_itself_and_no_more() {
         let mut sim = Sim::new(100);
-        let wall = 1000 * SECOND.as_millis() as u64;
         let hear = |sim: &mut Sim, announcement: &Announcement| {
-            sim.table.hear(announcement, at(HERE), To::Group, sim.now, wall)
+            let moment = sim.moment(1000);
+            sim.table.hear(announcement, at(HERE), To::Group, moment)
         };
         assert_eq!(hear(&mut sim, &sealed("a", 1, 1000)), Heard::New);
         // Its clock is put forward by an hour, and goes on from there.
@@ -509,8 +506,8 @@ mod tests {
         sim.pass(SECOND);
         assert_eq!(hear(&mut sim, &sealed("a", 3, 4541)), Heard::Known);
         assert_eq!(hear(&mut sim, &sealed("a", 4, 4540)), Heard::Stale { skew: 3_540_000 });
-        // What this host slept counts.
-        sim.table.awake(sim.now, 30 * SECOND);
+        // What this host slept counts, whether that has been noticed or not.
+        sim.slept = 30 * SECOND;
         assert_eq!(hear(&mut sim, &sealed("a", 5, 4570)), Heard::Stale { skew: 3_570_000 });
         assert_eq!(hear(&mut sim, &sealed("a", 5, 4571)), Heard::Known);
         // What was heard 5 s ago is known; once more it is a replay.
@@ -529,7 +526,8 @@ mod tests {
         // Its clock is 50 s ahead of ours.
         let hear = |sim: &mut Sim, announcement: &Announcement| {
             let wall = 1_000_000 + (sim.now - sim.start).as_millis() as u64;
-            sim.table.hear(announcement, at(HERE), To::Group, sim.now, wall)
+            let moment = Moment { wall, ..sim.moment(0) };
+            sim.table.hear(announcement, at(HERE), To::Group, moment)
         };
         assert_eq!(hear(&mut sim, &sealed("a", 1, 1050)), Heard::New);
         let goodbye = Announcement { at: Some(1_050_000), ..bye("a", 10) };
@@ -562,7 +560,8 @@ mod tests {
     fn who_is_heard_by_unicast_alone_is_one_who_has_us_for_a_seed() {
         let mut sim = Sim::new(100);
         let mut hear = |seq, from, to| {
-            sim.table.hear(&says("a", seq, "{}"), at(from), to, sim.now, 1000);
+            let moment = sim.moment(1);
+            sim.table.hear(&says("a", seq, "{}"), at(from), to, moment);
             let peer = sim.table.get("a").unwrap();
             peer.heard_by_unicast_alone().map(|source| source.socket.to_string()).collect::<Vec<_>>()
         };
@@ -660,7 +659,7 @@ mod tests {
         sim.told();
         // It sleeps: nothing is done meanwhile.
         sim.now += 3600 * SECOND;
-        sim.table.awake(sim.now, Duration::ZERO);
+        sim.table.awake(sim.now);
         sim.pass(7 * SECOND - Duration::from_millis(1));
         assert_eq!(sim.told(), []);
         assert_eq!(sim.asked.len(), ASKS as usize);
@@ -750,7 +749,7 @@ mod tests {
     fn a_plain_peer_lives_by_the_longest_of_its_last_gaps() {
         let mut sim = Sim::new(100);
         let (id, from) = ("plain:10.0.0.1:5000", at(HERE));
-        let hear = |sim: &mut Sim, data| sim.table.hear_plain(data, from, sim.now, 1000);
+        let hear = |sim: &mut Sim, data| sim.table.hear_plain(data, from, sim.moment(1));
         assert_eq!(hear(&mut sim, "{}"), Heard::New);
         assert!(sim.table.get(id).unwrap().is_plain());
         assert_eq!(sim.told(), [(id.to_owned(), None, Some(Is::Up))]);

@@ -31,8 +31,8 @@ pub(super) struct Network {
     unlisted: Option<Fault>,
     changes: Changes,
     suspended: Duration,
-    /// How long the host has slept since somebody asked.
-    slept: Duration,
+    /// Whether the host has slept since somebody asked.
+    slept: bool,
 }
 
 /// How a list differs from the one before.
@@ -73,7 +73,7 @@ impl Network {
             unlisted: None,
             changes: Changes::default(),
             suspended: net::suspended(),
-            slept: Duration::ZERO,
+            slept: false,
         };
         network.watch();
         network
@@ -120,18 +120,17 @@ impl Network {
     pub(super) fn is_outdated(&mut self, now: Instant) -> bool {
         let believed = if self.unwatched.is_none() { BELIEVED } else { BELIEVED_UNWATCHED };
         let suspended = net::suspended();
-        let slept = suspended.saturating_sub(self.suspended);
-        if slept > SLEPT {
+        if suspended.saturating_sub(self.suspended) > SLEPT {
             self.changes.missed = true;
-            self.slept += slept;
+            self.slept = true;
         }
         self.suspended = suspended;
         let believable = self.listed.is_some_and(|at| now.duration_since(at) < believed);
         !believable || self.changes.any || self.changes.missed
     }
 
-    /// How long the host has slept since this was last asked, as far as [`Network::is_outdated`] has seen.
-    pub(super) fn take_slept(&mut self) -> Duration {
+    /// Whether the host has slept since this was last asked, as far as [`Network::is_outdated`] has seen.
+    pub(super) fn take_slept(&mut self) -> bool {
         std::mem::take(&mut self.slept)
     }
 

@@ -195,9 +195,8 @@ impl Engine {
             if self.network.is_outdated(now) {
                 self.timers.set_if_none(Deadline::List, now + SETTLE);
             }
-            let slept = self.network.take_slept();
-            if !slept.is_zero() {
-                self.discovering.awake(now, slept);
+            if self.network.take_slept() {
+                self.discovering.awake(now);
             }
         }
     }
@@ -303,7 +302,7 @@ impl Engine {
     fn meet_deadlines(&mut self) {
         let now = Instant::now();
         if self.timers.earliest().is_some_and(|due| due + LATE < now) {
-            self.discovering.awake(now, Duration::ZERO);
+            self.discovering.awake(now);
         }
         for _ in 0..TURN {
             let Some((due, deadline)) = self.timers.take_due(now) else { break };

@@ -44,7 +44,7 @@ impl Port {
 /// A non-blocking socket that shares its port with other programs and hears exactly the (group, interface)
 /// pairs it has joined, and, unless it is for one [`Hears::Source`], what is sent straight to this host.
 ///
-/// Options: SO_REUSEADDR and SO_REUSEPORT, so that it shares with programs that set either; IP_PKTINFO or
+/// Options: SO_REUSEADDR, and SO_REUSEPORT where it takes that to share, which on macOS is always; IP_PKTINFO or
 /// IPV6_RECVPKTINFO for the arrival interface and destination; IP_MULTICAST_ALL or IPV6_MULTICAST_ALL off,
 /// or Linux would deliver the groups that other programs joined, see ip(7); IPV6_V6ONLY, so that an IPv4
 /// socket has the same port beside it.
@@ -97,10 +97,7 @@ impl ListenSocket {
         let address = SocketAddr::new(hears.bound_to(), port.number()).into();
         faults::at(Call::Bind, None).map_err(|error| ("bind", error))?;
         match port {
-            Port::Named(_) => {
-                imp::share_port(&socket).map_err(|error| ("setsockopt", error))?;
-                socket.bind(&address).map_err(|error| ("bind", error))?;
-            }
+            Port::Named(_) => imp::bind_shared(&socket, &address)?,
             Port::Free(_) => imp::bind_free(&socket, &address)?,
         }
         let port = local_port(&socket).map_err(|error| ("getsockname", error))?;

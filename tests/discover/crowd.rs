@@ -10,7 +10,7 @@ use lan_peers::discover::announcement::{Announcement, Ask, Message, Says};
 use lan_peers::discover::news::Reason;
 use lan_peers::discover::peer::{Source, To};
 use lan_peers::discover::schedule::{Outgoing, Schedule};
-use lan_peers::discover::{Arrival, Discovery, Options, Whom};
+use lan_peers::discover::{Arrival, Discovery, Moment, Options, Whom};
 use lan_peers::net::InterfaceIndex;
 
 use crate::weather::{Chance, Weather};
@@ -293,7 +293,8 @@ impl Crowd {
             says: if sent == Sent::Goodbye { Says::Bye } else { Says::Data("{}".into()) },
         };
         let to = if sent == Sent::ToOne { To::Sender } else { To::Group };
-        let arrival = Arrival { from: source(i), to, from_here: false, now: self.now, wall: 0 };
+        let at = Moment { now: self.now, wall: 0, suspended: Duration::ZERO };
+        let arrival = Arrival { from: source(i), to, from_here: false, at };
         self.newcomer.heard(&Ok(Message::Announcement(announcement)), arrival, self.chance.part());
         self.plan_newcomer();
     }

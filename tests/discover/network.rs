@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use lan_peers::discover::announcement::{Message, Refusal};
 use lan_peers::discover::news::Told;
 use lan_peers::discover::peer::{Source, To};
-use lan_peers::discover::{Arrival, Discovery, Options, Whom};
+use lan_peers::discover::{Arrival, Discovery, Moment, Options, Whom};
 use lan_peers::net::InterfaceIndex;
 
 use crate::weather::{Chance, Weather};
@@ -226,7 +226,12 @@ impl Network {
         let wall = self.elapsed().as_millis() as u64;
         let host = &mut self.hosts[to];
         if host.alive && host.asleep_until.is_none() && host.side == side {
-            let arrival = Arrival { from: source, to: to_which, from_here: false, now, wall };
+            let arrival = Arrival {
+                from: source,
+                to: to_which,
+                from_here: false,
+                at: Moment { now, wall, suspended: Duration::ZERO },
+            };
             host.discovery.heard(&datagram, arrival, chance);
             self.plan(to);
         }
@@ -248,7 +253,7 @@ impl Network {
                 return self.wake(number, until);
             }
             host.asleep_until = None;
-            host.discovery.awake(now, Duration::ZERO, self.chance.part());
+            host.discovery.awake(now, self.chance.part());
         }
         let mut sent = Vec::new();
         let chance = &mut self.chance;

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use lan_peers::discover::Moment;
 use lan_peers::discover::announcement::{Announcement, Says};
 use lan_peers::discover::news::{Is, Told};
 use lan_peers::discover::peer::{Peer, Source, To};
@@ -29,8 +30,8 @@ pub(crate) enum Event {
     Pass { ms: u16 },
     /// The clock on the wall is set by so many milliseconds.
     Step { ms: i32 },
-    /// The host has slept for so many milliseconds.
-    Awake { slept: u16 },
+    /// The host has slept for so many milliseconds, which it notices.
+    Sleep { ms: u16 },
     /// What there is to tell is told.
     Tell,
 }
@@ -41,18 +42,21 @@ pub(crate) struct Trial {
     max_peers: usize,
     now: Instant,
     wall: u64,
+    suspended: Duration,
     reader: Reader,
 }
 
 impl Trial {
     pub(crate) fn new(max_peers: usize) -> Self {
         let table = Table::new(max_peers, MAX_BYTES, TOLERANCE);
-        Self { table, max_peers, now: Instant::now(), wall: 1_800_000_000_000, reader: Reader::default() }
+        let (now, wall, suspended) = (Instant::now(), 1_800_000_000_000, Duration::ZERO);
+        Self { table, max_peers, now, wall, suspended, reader: Reader::default() }
     }
 
     /// Something happens.
     pub(crate) fn happens(&mut self, event: &Event) {
-        let Self { table, now, wall, .. } = self;
+        let Self { table, now, wall, suspended, .. } = self;
+        let moment = Moment { now: *now, wall: *wall, suspended: *suspended };
         match *event {
             Event::Hear { id, boot, seq, every, bye, data, from, to, at } => {
                 let says = if bye { Says::Bye } else { Says::Data(format!(r#"{{"n":{data}}}"#).into()) };
@@ -69,7 +73,7 @@ impl Trial {
                 };
                 let was_there = table.get(&announcement.id).is_some();
                 let to = [To::Group, To::Port, To::Sender][usize::from(to) % 3];
-                let heard = table.hear(&announcement, source(from), to, *now, *wall);
+                let heard = table.hear(&announcement, source(from), to, moment);
                 let is_there = table.get(&announcement.id).is_some();
                 match heard {
                     Heard::New => assert!(is_there && !bye),
@@ -86,11 +90,15 @@ impl Trial {
                 }
             }
             Event::HearPlain { data, from } => {
-                table.hear_plain(&format!(r#"{{"n":{data}}}"#), source(from), *now, *wall);
+                table.hear_plain(&format!(r#"{{"n":{data}}}"#), source(from), moment);
             }
             Event::Pass { ms } => self.pass(Duration::from_millis(ms.into())),
             Event::Step { ms } => *wall = wall.saturating_add_signed(ms.into()),
-            Event::Awake { slept } => table.awake(*now, Duration::from_millis(slept.into())),
+            Event::Sleep { ms } => {
+                *suspended += Duration::from_millis(ms.into());
+                *wall = wall.saturating_add(ms.into());
+                table.awake(*now);
+            }
             Event::Tell => self.reader.is_told(table),
         }
         self.check();

@@ -12,12 +12,13 @@ pub(super) use super::portable_poller::Poller;
 pub use super::unix::{Monitor, errno, interface_index, interfaces};
 pub(super) use super::unix::{
     address_for, bind_free, join, join_source, leave, leave_source, prepare_listening, send_by_interface,
-    share_port, tell_packet_info,
+    tell_packet_info,
 };
 pub use clock::suspended;
 pub(super) use interfaces::{AddressStates, is_for_the_system, netmask_length};
 pub(super) use monitor::{subscribe, take_in};
 pub(super) use options::{
-    drops, hear_own_groups_only, must_join_to_send, prepare_sending, route_by_interface, set_receive_buffer,
+    bind_shared, drops, hear_own_groups_only, must_join_to_send, prepare_sending, route_by_interface,
+    set_receive_buffer, share_port,
 };
 pub(super) use receive::receive;

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::IpAddr;
 
-use socket2::Socket;
+use socket2::{SockAddr, Socket};
 
 use crate::net::Family;
 use crate::net::unix::set;
@@ -19,6 +19,18 @@ const SMALLEST_RECEIVE_BUFFER: usize = 256 << 10;
 /// exception of 224.0.0.1 (`udp_input`), of which what comes is for none of our members.
 pub(in crate::net) fn hear_own_groups_only(_socket: &Socket, _family: Family) -> io::Result<()> {
     Ok(())
+}
+
+/// Lets other sockets have the same port (SO_REUSEADDR and SO_REUSEPORT), those that set either.
+pub(in crate::net) fn share_port(socket: &Socket) -> io::Result<()> {
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)
+}
+
+/// Binds a socket to a port that it shares.
+pub(in crate::net) fn bind_shared(socket: &Socket, to: &SockAddr) -> Result<(), (&'static str, io::Error)> {
+    share_port(socket).map_err(|error| ("setsockopt", error))?;
+    socket.bind(to).map_err(|error| ("bind", error))
 }
 
 /// Makes room for large datagrams (SO_SNDBUF).

@@ -14,5 +14,5 @@ pub(super) use message::{Control, packet_info, sender};
 pub use monitor::Monitor;
 pub(super) use options::{
     address_for, bind_free, join, join_source, leave, leave_source, prepare_listening, send_by_interface,
-    set, share_port, tell_packet_info,
+    set, tell_packet_info,
 };

@@ -7,7 +7,7 @@ use std::os::fd::AsRawFd;
 
 use socket2::{InterfaceIndexOrAddress, SockAddr, Socket};
 
-use crate::net::imp::{hear_own_groups_only, route_by_interface};
+use crate::net::imp::{hear_own_groups_only, route_by_interface, share_port};
 use crate::net::{Family, InterfaceIndex};
 
 /// Asks for packet info with each datagram and for no group but the socket's own.
@@ -26,12 +26,6 @@ pub(in crate::net) fn tell_packet_info(socket: &Socket, family: Family) -> io::R
             set(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, &on)
         }
     }
-}
-
-/// Lets other sockets have the same port (SO_REUSEADDR and SO_REUSEPORT), those that set either.
-pub(in crate::net) fn share_port(socket: &Socket) -> io::Result<()> {
-    socket.set_reuse_address(true)?;
-    socket.set_reuse_port(true)
 }
 
 /// Binds a socket to a port that nobody uses, and shares it with whoever comes later.

@@ -15,7 +15,7 @@ pub use clock::suspended;
 pub use interfaces::{interface_index, interfaces};
 pub use monitor::Monitor;
 pub(super) use options::{
-    address_for, bind_free, drops, join, join_source, leave, leave_source, must_join_to_send,
-    prepare_listening, prepare_sending, send_by_interface, set_receive_buffer, share_port, tell_packet_info,
+    address_for, bind_free, bind_shared, drops, join, join_source, leave, leave_source, must_join_to_send,
+    prepare_listening, prepare_sending, send_by_interface, set_receive_buffer, tell_packet_info,
 };
 pub(super) use receive::receive;

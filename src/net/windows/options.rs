@@ -58,6 +58,12 @@ pub(in crate::net) fn share_port(socket: &Socket) -> io::Result<()> {
     socket.set_reuse_address(true)
 }
 
+/// Binds a socket to a port that it shares.
+pub(in crate::net) fn bind_shared(socket: &Socket, to: &SockAddr) -> Result<(), (&'static str, io::Error)> {
+    share_port(socket).map_err(|error| ("setsockopt", error))?;
+    socket.bind(to).map_err(|error| ("bind", error))
+}
+
 /// Binds a socket to a port that nobody uses, and shares it with whoever comes later. Whether a socket shares is
 /// settled when it is bound, so another one, that does not, finds out which port is free.
 pub(in crate::net) fn bind_free(socket: &Socket, to: &SockAddr) -> Result<(), (&'static str, io::Error)> {
@@ -75,8 +81,7 @@ pub(in crate::net) fn bind_free(socket: &Socket, to: &SockAddr) -> Result<(), (&
     scout.bind(&to.into()).map_err(|error| ("bind", error))?;
     to.set_port(local_port(&scout).map_err(|error| ("getsockname", error))?);
     drop(scout);
-    share_port(socket).map_err(|error| ("setsockopt", error))?;
-    socket.bind(&to.into()).map_err(|error| ("bind", error))
+    bind_shared(socket, &to.into())
 }
 
 /// The address to bind for a group alone. Windows binds to no group (WSAEADDRNOTAVAIL), so it is that of every group
