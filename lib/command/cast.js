@@ -1,0 +1,41 @@
+'use strict'
+
+const { createInterface } = require('node:readline')
+const { UsageError } = require('./flags.js')
+
+/** @typedef {import('../../index').Caster} Caster */
+
+/** @type {import('./main.js').Command} */
+module.exports = {
+  summary: 'Send to a group, now and again and again',
+  usage: 'PAYLOAD [MILLISECONDS]',
+  flags: ['group', 'port', 'interfaces', 'to', 'broadcast', 'ttl', 'loopback'],
+  examples: [
+    ['cast hello', 'now and every 2 s, until Ctrl-C'],
+    [
+      `cast '{"username":"ada"}' 500 --to 10.0.0.7`,
+      'twice a second, to a host without multicast, too'
+    ],
+    ['date | lan-peers cast -', 'each line of the standard input, at once; ends with it']
+  ],
+  async run(api, { options, positionals, output }) {
+    const [payload, milliseconds, ...rest] = positionals
+    if (payload === undefined) throw new UsageError('PAYLOAD is missing')
+    if (rest.length > 0) throw new UsageError(`There is too much: ${rest.join(' ')}`)
+    const interval = /^\d+$/.test(milliseconds) ? Number(milliseconds) : milliseconds
+    const cast = (/** @type {string} */ text) => {
+      const caster = api.cast(text, /** @type {number | undefined} */ (interval), options)
+      output.warnOf(caster)
+      return caster
+    }
+    if (payload !== '-') return cast(payload)
+    /** @type {Caster | undefined} */
+    let caster
+    for await (const line of createInterface({ input: process.stdin })) {
+      if (caster) caster.update(line)
+      else caster = cast(line)
+    }
+    // What was the last is out before this is closed.
+    await caster?.close()
+  }
+}

@@ -1,0 +1,20 @@
+'use strict'
+
+const { randomBytes } = require('node:crypto')
+
+const KEY = 32
+
+/** @type {import('./main.js').Command} */
+module.exports = {
+  summary: 'Print a new key for --key',
+  usage: '',
+  flags: [],
+  examples: [
+    ['key > key.txt', 'a key, as 64 hexadecimal digits'],
+    ['discover --key "$(cat key.txt)"', 'only those who have it see each other']
+  ],
+  run(_api, { output }) {
+    const key = randomBytes(KEY).toString('hex')
+    output.print({ type: 'key', key }, key)
+  }
+}
