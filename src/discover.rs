@@ -89,7 +89,7 @@ pub struct Moment {
     pub now: Instant,
     /// By the one that people set: in milliseconds since 1970.
     pub wall: u64,
-    /// How long this host has slept in all by then, which `now` may not count.
+    /// How long this host has slept in all by then, unless `now` counts that.
     pub suspended: Duration,
 }
 

@@ -32,9 +32,12 @@ const SEEK: Duration = Duration::from_secs(5);
 /// long as for a hundred at a time.
 const TELLING: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
 
-/// So many bytes a second of what peers announce JavaScript is told at most, and has told when it asks for more. To make objects of
-/// the worst that can be announced takes a quarter of the event loop's time, then.
+/// So many bytes a second JavaScript is told of peers at most, whether it asks for more or not. To make objects of the worst that
+/// can be announced takes a third of the event loop's time, then.
 const BYTES_A_SECOND: u32 = 2 << 20;
+
+/// What the news of a peer counts beside what it announces, and each of its addresses, in bytes.
+const NEWS_BYTES: usize = 100;
 
 /// So many batches are read before somebody's silence counts: more than a receive buffer holds.
 const BATCHES: usize = 128;
@@ -326,7 +329,8 @@ impl Member {
             return;
         }
         // Read here, for the host may have slept since anybody has looked.
-        let at = Moment { now, wall: wall_clock(), suspended: net::suspended() };
+        let suspended = if net::INSTANT_COUNTS_SLEEP { Duration::ZERO } else { net::suspended() };
+        let at = Moment { now, wall: wall_clock(), suspended };
         let is_sealed = self.discovery.is_sealed();
         let (mut received, mut bytes) = (0, 0);
         for (from, to, payload) in heard {
@@ -403,7 +407,7 @@ impl Member {
     }
 }
 
-/// As much of what is to be told as JavaScript takes at once, and how many bytes of it are announced ones.
+/// As much of what is to be told as JavaScript takes at once, and how many bytes that counts.
 fn batch(discovery: &mut Discovery) -> (Vec<PeerNews>, usize) {
     let mut news = Vec::new();
     let mut bytes = 0;
@@ -417,7 +421,9 @@ fn batch(discovery: &mut Discovery) -> (Vec<PeerNews>, usize) {
             plain: peer.is_plain(),
             since: peer.since,
         });
-        bytes += state.as_ref().and_then(|state| state.data.as_ref()).map_or(0, |data| data.len());
+        let announced = state.as_ref().and_then(|state| state.data.as_ref()).map_or(0, |data| data.len());
+        let addresses = state.as_ref().map_or(0, |state| state.addresses.len());
+        bytes += announced + NEWS_BYTES * (1 + addresses);
         news.push(PeerNews { id, down, is: is.zip(state) });
     }
     (news, bytes)

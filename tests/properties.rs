@@ -47,13 +47,22 @@ fn object(members: &[(String, String)]) -> String {
 
 fn events() -> impl Strategy<Value = Event> {
     let at = prop::option::of(prop_oneof![3 => -1000..1000_i32, 1 => -200_000..200_000_i32]);
-    let heard =
-        (0..6_u8, 0..3_u8, 0..6_u8, 0..4000_u16, prop::bool::weighted(0.1), 0..3_u8, 0..40_u8, 0..3_u8, at);
+    let heard = (
+        0..40_u8,
+        0..3_u8,
+        0..6_u8,
+        0..4000_u16,
+        prop::bool::weighted(0.1),
+        0..120_u8,
+        0..40_u8,
+        0..3_u8,
+        at,
+    );
     prop_oneof![
         8 => heard.prop_map(|(id, boot, seq, every, bye, data, from, to, at)| {
             Event::Hear { id, boot, seq, every, bye, data, from, to, at }
         }),
-        1 => (0..3_u8, 0..40_u8).prop_map(|(data, from)| Event::HearPlain { data, from }),
+        1 => (0..120_u8, 0..40_u8).prop_map(|(data, from)| Event::HearPlain { data, from }),
         3 => (0..10_000_u16).prop_map(|ms| Event::Pass { ms }),
         1 => (-200_000..200_000_i32).prop_map(|ms| Event::Step { ms }),
         1 => (0..60_000_u16).prop_map(|ms| Event::Sleep { ms }),
@@ -111,7 +120,7 @@ proptest! {
 
     #[test]
     fn whatever_comes_the_table_is_in_order_and_who_is_told_of_it_knows_it(
-        events in vec(events(), 0..120), max_peers in 1..12_usize,
+        events in vec(events(), 0..200), max_peers in 1..40_usize,
     ) {
         let mut trial = Trial::new(max_peers);
         for event in &events {

@@ -23,8 +23,10 @@ pub(super) struct Network {
     poll: Arc<Poll>,
     /// `None` once it has failed, until the interfaces are listed the next time.
     monitor: Option<Monitor>,
-    /// Why changes may go unnoticed: it has failed, and has told of none since.
+    /// Why changes may go unnoticed.
     unwatched: Option<Fault>,
+    /// It could not be read, and has told of nothing since: that there is another one proves nothing.
+    unread: bool,
     interfaces: Vec<Interface>,
     listed: Option<Instant>,
     /// Why the last attempt to list them failed, if it did.
@@ -68,6 +70,7 @@ impl Network {
             poll: Arc::clone(poll),
             monitor: None,
             unwatched: None,
+            unread: false,
             interfaces: Vec::new(),
             listed: None,
             unlisted: None,
@@ -82,7 +85,10 @@ impl Network {
     /// Begins to watch, if that can be.
     fn watch(&mut self) {
         match Monitor::open(&self.poll, MONITOR) {
-            Ok(monitor) => self.monitor = Some(monitor),
+            Ok(monitor) => {
+                self.monitor = Some(monitor);
+                self.unwatched.take_if(|_| !self.unread);
+            }
             Err((_, error)) => self.unwatched = Some(Fault::new("watch", &error)),
         }
     }
@@ -102,18 +108,25 @@ impl Network {
         self.unwatched.as_ref().and(self.listed).map(|at| at + BELIEVED_UNWATCHED)
     }
 
-    /// Takes in what the system tells of changes.
-    pub(super) fn read_monitor(&mut self) {
-        let Some(monitor) = &mut self.monitor else { return };
-        match monitor.read(&mut self.changes) {
-            Ok(()) if self.changes.any => self.unwatched = None,
+    /// Takes in what the system tells of changes, and says whether there are any.
+    pub(super) fn read_monitor(&mut self) -> bool {
+        let Some(monitor) = &mut self.monitor else { return false };
+        let mut news = Changes::default();
+        match monitor.read(&mut news) {
+            Ok(()) if news.any => (self.unwatched, self.unread) = (None, false),
             Ok(()) => {}
             Err(error) => {
                 self.monitor = None;
                 self.unwatched = Some(Fault::new("watch", &error));
-                self.changes.missed = true;
+                self.unread = true;
+                news.missed = true;
             }
         }
+        let are_any = news.any || news.missed;
+        self.changes.any |= news.any;
+        self.changes.missed |= news.missed;
+        self.changes.removed.extend(news.removed);
+        are_any
     }
 
     /// Whether the list is to be made again: something has changed, the host has slept, or it is old.

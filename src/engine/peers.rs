@@ -50,8 +50,8 @@ pub struct DiscoveryStats {
 /// The most that is told at once: the event loop is to have its turn.
 pub const BATCH_NEWS: usize = 256;
 
-/// The same in bytes of what peers announce; one that announces more is told alone. The worst that is announced takes ten
-/// milliseconds to be made objects of, for this many.
+/// The same in bytes: with so many no more is added. A datagram has hardly more, so that at most twice as many are told at once, of
+/// which the worst takes twenty milliseconds to be made objects of.
 pub const BATCH_NEWS_BYTES: usize = 64 * 1024;
 
 /// What waits for JavaScript: one batch at most. What happens until that is fetched is kept where it is made, which is

@@ -205,9 +205,10 @@ impl Engine {
     fn readable(&mut self, key: usize, now: Instant) {
         let Self { listening, casting, discovering, timers, network, .. } = self;
         if key == MONITOR {
-            network.read_monitor();
-            // However long it was to be until then.
-            timers.set_by(Deadline::List, now + SETTLE);
+            if network.read_monitor() {
+                // However long it was to be until then.
+                timers.set_by(Deadline::List, now + SETTLE);
+            }
         } else if let Some(socket) = SenderId::of(key) {
             discovering.read_answers(socket, listening.receive_buffer(), casting, now);
         } else {

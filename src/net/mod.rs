@@ -33,6 +33,10 @@ pub(crate) use destination::is_unicast;
 pub use destination::{Destination, Host, Scope};
 pub use family::Family;
 pub use imp::{Datagrams, Monitor, errno, interface_index, interfaces, suspended};
+
+/// Whether `Instant` counts the time for which the computer was [`suspended`]: on Windows, where it is the performance
+/// counter, which goes on.
+pub const INSTANT_COUNTS_SLEEP: bool = cfg!(windows);
 pub use interface::{Changes, Fitness, Interface, InterfaceAddress, InterfaceIndex};
 pub use listen_socket::{Hears, ListenSocket, Port};
 pub use pattern::BadPattern;

@@ -15,14 +15,14 @@ use lan_peers::net::InterfaceIndex;
 /// By how much what is sealed may be off our clock.
 const TOLERANCE: Duration = Duration::from_secs(60);
 
-/// How much there is room for in all: of each address what five peers announce or so.
-const MAX_BYTES: usize = 8 * 40;
+/// How much there is room for in all, and the eighth of each address is what two peers announce or so.
+const MAX_BYTES: usize = 8 * 150;
 
 /// What comes to a table, or passes it by. All numbers mean something.
 #[derive(Clone, Debug)]
 #[cfg_attr(fuzzing, derive(arbitrary::Arbitrary))]
 pub(crate) enum Event {
-    /// An announcement, sealed if it has a time: so many milliseconds after ours.
+    /// An announcement of so much data, sealed if it has a time: so many milliseconds after ours.
     Hear { id: u8, boot: u8, seq: u8, every: u16, bye: bool, data: u8, from: u8, to: u8, at: Option<i32> },
     /// A bare object.
     HearPlain { data: u8, from: u8 },
@@ -59,7 +59,7 @@ impl Trial {
         let moment = Moment { now: *now, wall: *wall, suspended: *suspended };
         match *event {
             Event::Hear { id, boot, seq, every, bye, data, from, to, at } => {
-                let says = if bye { Says::Bye } else { Says::Data(format!(r#"{{"n":{data}}}"#).into()) };
+                let says = if bye { Says::Bye } else { Says::Data(object(data).into()) };
                 let at = at.map(|at| wall.saturating_add_signed(at.into()));
                 let announcement = Announcement {
                     id: id.to_string().into(),
@@ -90,7 +90,7 @@ impl Trial {
                 }
             }
             Event::HearPlain { data, from } => {
-                table.hear_plain(&format!(r#"{{"n":{data}}}"#), source(from), moment);
+                table.hear_plain(&object(data), source(from), moment);
             }
             Event::Pass { ms } => self.pass(Duration::from_millis(ms.into())),
             Event::Step { ms } => *wall = wall.saturating_add_signed(ms.into()),
@@ -167,9 +167,14 @@ impl Reader {
     }
 }
 
-/// Many sockets on each of two addresses.
+/// An object whose JSON has this length, if that is 8 bytes or more.
+fn object(length: u8) -> String {
+    format!(r#"{{"a":"{}"}}"#, "x".repeat(usize::from(length).saturating_sub(8)))
+}
+
+/// Many sockets on each of ten addresses.
 pub(crate) fn source(number: u8) -> Source {
-    let address = Ipv4Addr::new(10, 0, 0, number % 2);
-    let socket = SocketAddr::from((address, 1000 + u16::from(number / 2)));
+    let address = Ipv4Addr::new(10, 0, 0, number % 10);
+    let socket = SocketAddr::from((address, 1000 + u16::from(number / 10)));
     Source { socket, interface: InterfaceIndex(1) }
 }
