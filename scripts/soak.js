@@ -180,7 +180,11 @@ function mayMiss(
   return NETWORKS.every((network) => cut.some((happening) => happening.network === network))
 }
 
-/** One round; no host has two things happen to it that are undone by the same. */
+/**
+ * One round; no host has two things happen to it that are undone by the same.
+ *
+ * @returns {Happening[]}
+ */
 function drawRound() {
   const names = [...NAMES]
   return Array.from({ length: 1 + below(3) }, () => {
