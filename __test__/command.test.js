@@ -108,6 +108,20 @@ test('cast - sends each line of its input, and ends with it', { skip: unavailabl
   assert.deepEqual(await caster.end(), { code: 0, signal: null })
 })
 
+test(
+  'what cast - reads is sent on a computer without a network, too',
+  { skip: unavailable },
+  async (t) => {
+    const { a } = await hosts(t, { a: [] })
+    const listener = runOn(a, 'listen')
+    const caster = runOn(a, 'cast', '-')
+    caster.child.stdin.end('one\ntwo\n')
+    await listener.line(/ one$/)
+    await listener.line(/ two$/)
+    assert.equal((await caster.end()).code, 0)
+  }
+)
+
 test('discover tells who is there, and Ctrl-C is a goodbye', { skip: unavailable }, async (t) => {
   const { a, b } = await hosts(t, 2)
   const ada = runOn(a, 'discover', '--id', 'ada', '{"username":"ada"}')

@@ -1,9 +1,22 @@
 'use strict'
 
 const { createInterface } = require('node:readline')
+const { setTimeout: sleep } = require('node:timers/promises')
 const { UsageError } = require('./flags.js')
 
 /** @typedef {import('../../index').Caster} Caster */
+
+/** Within this it is on its way, or there is no network: a host that is alone is sent to after two seconds. In milliseconds. */
+const PATIENCE = 3000
+
+/** Waits until something was sent, or could not be. */
+async function untilSent(/** @type {Caster} */ caster) {
+  for (let waited = 0; waited < PATIENCE; waited += 10) {
+    const { sent, failed } = caster.stats()
+    if (sent + failed > 0) return
+    await sleep(10)
+  }
+}
 
 /** @type {import('./main.js').Command} */
 module.exports = {
@@ -32,8 +45,12 @@ module.exports = {
     /** @type {Caster | undefined} */
     let caster
     for await (const line of createInterface({ input: process.stdin })) {
-      if (caster) caster.update(line)
-      else caster = cast(line)
+      if (caster) {
+        caster.update(line)
+      } else {
+        caster = cast(line)
+        await untilSent(caster)
+      }
     }
     // What was the last is out before this is closed.
     await caster?.close()
