@@ -12,8 +12,8 @@ const { nodeCommand } = require('./process.js')
 const HOUR = 3600
 const YEAR = 365 * 24 * HOUR
 
-/** Lifetimes of a second. */
-const BRISK = { group: '224.0.0.1', interval: 200 }
+/** Lifetimes of less than two seconds. */
+const BRISK = { group: '224.0.0.1', interval: 500 }
 
 /**
  * @typedef {import('node:test').TestContext} TestContext

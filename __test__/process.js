@@ -21,11 +21,16 @@ function parsed(line) {
   }
 }
 
+/** When a process has ended so long ago, in milliseconds, its number may be another's. */
+const LONG_AGO = 10_000
+
 /** A child process whose lines can be waited for. It ends with the test. */
 class Process {
   /** Everything it has printed, errors included, line by line. */
   lines = /** @type {string[]} */ ([])
   #watchers = new Set()
+  /** When it ended. */
+  #end = Infinity
   #name
 
   /**
@@ -41,7 +46,10 @@ class Process {
     const [first, ...rest] = [...enter, 'setpriv', '--pdeathsig', 'KILL', '--', ...command]
     // A process group of its own, so that it can be ended with its own children.
     this.child = spawn(first, rest, { stdio: ['pipe', 'pipe', 'pipe'], detached: true })
-    this.ended = once(this.child, 'close').then(([code, signal]) => ({ code, signal }))
+    this.ended = once(this.child, 'close').then(([code, signal]) => {
+      this.#end = performance.now()
+      return { code, signal }
+    })
     for (const stream of [this.child.stdout, this.child.stderr]) {
       createInterface({ input: stream }).on('line', (line) => {
         this.lines.push(line)
@@ -117,6 +125,7 @@ class Process {
 
   /** Ends it and its children, if they have not ended, and waits for that. */
   async kill() {
+    if (performance.now() > this.#end + LONG_AGO) return
     try {
       process.kill(-Number(this.child.pid), 'SIGKILL')
     } catch (error) {
