@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict')
 const { setTimeout: sleep } = require('node:timers/promises')
 const { describe, test } = require('node:test')
-const { hosts, unavailable } = require('./hosts.js')
+const { ALONE, hosts, unavailable } = require('./hosts.js')
 const { withNames } = require('./names.js')
 const { clocks, preload } = require('./preload.js')
 const { nodeCommand, until } = require('./process.js')
@@ -85,16 +85,6 @@ chain out {
   type filter hook output priority 0;
   ip daddr 224.0.0.0/4 drop
   ip6 daddr ff02::1 udp dport 9778 drop
-}`
-
-/** Drops all between this host and others. */
-const ALONE = `chain in {
-  type filter hook input priority 0;
-  iifname != lo drop
-}
-chain out {
-  type filter hook output priority 0;
-  oifname != lo drop
 }`
 
 describe('discovering', { skip: unavailable, concurrency: false }, () => {

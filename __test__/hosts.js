@@ -35,6 +35,16 @@ const unavailable =
     : false
 if (unavailable) console.error(unavailable)
 
+/** A firewall, see `wall` of a host, that drops all between this host and others. */
+const ALONE = `chain in {
+  type filter hook input priority 0;
+  iifname != lo drop
+}
+chain out {
+  type filter hook output priority 0;
+  oifname != lo drop
+}`
+
 /** A network namespace, held by a process. */
 class Namespace {
   /** @param {import('node:child_process').ChildProcess} holder */
@@ -300,4 +310,4 @@ async function hosts(t, plan) {
   return built
 }
 
-module.exports = { Host, hosts, unavailable }
+module.exports = { ALONE, Host, hosts, unavailable }

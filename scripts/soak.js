@@ -13,7 +13,7 @@
 const assert = require('node:assert/strict')
 const { readdirSync } = require('node:fs')
 const { setTimeout: sleep } = require('node:timers/promises')
-const { hosts } = require('../__test__/hosts.js')
+const { ALONE, hosts } = require('../__test__/hosts.js')
 const { trafficProgram } = require('../__test__/loopback.js')
 
 const SECONDS = Number(process.argv[2] ?? 60)
@@ -32,16 +32,6 @@ const YOUNG = 180_000
 
 const NAMES = ['a', 'b', 'c', 'd', 'e']
 const NETWORKS = [0, 1]
-
-/** Drops all between a host and others. */
-const ALONE = `chain in {
-  type filter hook input priority 0;
-  iifname != lo drop
-}
-chain out {
-  type filter hook output priority 0;
-  oifname != lo drop
-}`
 
 /** Drops a fifth of what comes. */
 const LOSS = `chain in {

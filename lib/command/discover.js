@@ -56,15 +56,15 @@ module.exports = {
     })
     lan.on('close', () => table?.end())
     return lan
+  }
+}
 
-    /** @param {string} json */
-    function parsed(json) {
-      try {
-        return JSON.parse(json)
-      } catch {
-        throw new UsageError(`DATA must be a JSON object, received ${json}`)
-      }
-    }
+/** @param {string} json */
+function parsed(json) {
+  try {
+    return JSON.parse(json)
+  } catch {
+    throw new UsageError(`DATA must be a JSON object, received ${json}`)
   }
 }
 

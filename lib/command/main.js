@@ -92,12 +92,10 @@ function fail(name, error) {
   // Of the API: what was given is not what it takes.
   const isUsage =
     error instanceof flags.UsageError || error instanceof TypeError || error instanceof RangeError
-  const hint = isUsage
-    ? `\nTry lan-peers ${Object.hasOwn(commands, name) ? name : ''} --help`.replace('  ', ' ')
-    : error.hint
-      ? `\n${error.hint}`
-      : ''
-  console.error(`lan-peers: ${flags.ofFlags(error.message)}${hint}`)
+  const help = Object.hasOwn(commands, name) ? `${name} --help` : '--help'
+  const hint = isUsage ? `Try lan-peers ${help}` : error.hint
+  console.error(`lan-peers: ${flags.ofFlags(error.message)}`)
+  if (hint) console.error(hint)
   process.exitCode = isUsage ? USAGE : FAILED
 }
 

@@ -34,7 +34,7 @@ function fit(text, width) {
   let cutAt = 0
   for (const character of text) {
     const next = used + widthOf(character)
-    if (next > width) return `${cut}…`.padEnd(cut.length + 1 + width - cutAt - 1)
+    if (next > width) return `${cut}…${' '.repeat(width - cutAt - 1)}`
     fitting += character
     used = next
     if (used < width) [cut, cutAt] = [fitting, used]
