@@ -94,6 +94,121 @@ export function discover(data?: object, options?: DiscoverOptions): Discovery
 export function interfaces(pattern?: string | readonly string[]): Interface<'usable' | 'skipped'>[]
 
 /**
+ * Tries out what the network of this computer lets through, and says what is in the way, and the cure. On each interface it
+ * joins the groups and sends itself a datagram that does not leave the computer (TTL 0), over each family; and it listens
+ * for others. `lan-peers doctor` prints it.
+ *
+ * Programs on this computer that listen to the same groups hear the datagram, a JSON string, twice a second.
+ *
+ * @throws `TypeError` or `RangeError` with the code `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` or `ERR_OUT_OF_RANGE`
+ * for a wrong argument; it throws at once
+ * @returns a promise of the report. It rejects with an `AbortError` if `signal` is aborted, and with a {@link SystemError} if the
+ * system does not let it open a socket of any port
+ *
+ * @example
+ * const { ok, findings } = await diagnose()
+ * for (const { message, cure } of findings) console.log(`${message}. ${cure}`)
+ */
+export function diagnose(options?: DiagnoseOptions): Promise<Report>
+
+/** Options of {@link diagnose}. */
+export interface DiagnoseOptions extends GroupOptions {
+  /**
+   * The UDP port, 1 to 65535.
+   *
+   * @default 9778
+   */
+  port?: number | undefined
+
+  /**
+   * For how long to listen for others, in milliseconds, 1,000 to 600,000. Up to 250 peers with the usual `interval` are heard
+   * within the default.
+   *
+   * @default 5000
+   */
+  duration?: number | undefined
+
+  /** Ends it when aborted: the promise rejects. */
+  signal?: AbortSignal | undefined
+}
+
+/** What {@link diagnose} found. It has nothing of what others say, and no key: it can be shown to anybody who may know addresses. */
+export interface Report {
+  /** Whether something sent comes back, on an interface other than loopback unless that was named, and the port is to be had. */
+  ok: boolean
+  /** Of `lan-peers`, `node`, `electron` where it is that, and `system`: its distribution, name, release, processor and C library. */
+  versions: Record<string, string>
+  groups: string[]
+  port: number
+  /** The option `interfaces`; empty if it was left out. */
+  patterns: string[]
+  /** For how long it listened, in milliseconds. */
+  duration: number
+  /** Every interface of this computer. */
+  interfaces: DiagnosedInterface[]
+  /** What is in the way, or may be: what prevents something first. */
+  findings: Finding[]
+  /** Who else sends to the groups or the port; at most 256, in the order of their addresses. */
+  heard: Heard[]
+}
+
+/** An interface, and what came of trying it. */
+export interface DiagnosedInterface {
+  name: string
+  index: number
+  addresses: Interface['addresses']
+  IPv4: DiagnosedUse
+  IPv6: DiagnosedUse
+}
+
+/** What came of trying an interface over one version of the Internet Protocol. */
+export interface DiagnosedUse extends InterfaceUse<'joined' | 'skipped' | 'waiting' | 'failing'> {
+  /** The groups joined on it. */
+  memberships: string[]
+  /** Whether what was sent on it was heard; `null` if nothing was. */
+  echo: boolean | null
+}
+
+/** Something that is in the way, or may be. */
+export interface Finding {
+  /** `'error'`: it prevents something; `'warning'`: it prevents some of it; `'note'`: it may. */
+  severity: 'error' | 'warning' | 'note'
+  /**
+   * The system's code, such as `'EPERM'`, or
+   * - `'EADDRINUSE'`: the port is held by a program that does not share it, which `message` names where that can be known
+   * - `'NOT_HEARD'`: what is sent does not come back, as with a firewall that drops it without a word
+   * - `'NO_NETWORK'`, `'LINK_DOWN'`, `'NO_CARRIER'`, `'NO_ADDRESS'`, `'POINT_TO_POINT'`, `'NO_MULTICAST'`, `'NOT_USED'`: why no
+   *   interface can be used; `'NO_INTERFACE'`: none of those named is there
+   * - `'RP_FILTER'`: Linux drops what comes in, for it would answer by another interface
+   * - `'VPN'`, `'CONTAINER'`, `'WSL'`: where this runs, which may explain that nobody is heard
+   * - `'NOBODY'`: all works on this computer, and no other was heard
+   */
+  code: string
+  interface: string | null
+  family: 'IPv4' | 'IPv6' | null
+  message: string
+  /** What to do, in a sentence or some. */
+  cure: string
+}
+
+/** Who sends to the groups or the port. */
+export interface Heard {
+  /** An IPv6 address of one link comes with its interface. */
+  address: string
+  family: 'IPv4' | 'IPv6'
+  /** Where it was heard. */
+  interface: string
+  /** It is an address of this computer: another program on it, or another object of this one. */
+  isThisComputer: boolean
+  /** Datagrams that were sent to a group. */
+  multicast: number
+  /** Datagrams that were sent to this computer alone, or to everybody by broadcast. */
+  direct: number
+  /** What they are, as far as that can be told without a key. */
+  kinds: ('announcement' | 'sealed announcement' | 'JSON' | 'other')[]
+}
+
+/**
  * A string is sent as UTF-8, a view as its bytes, any other object or array as JSON; but no function,
  * Promise, Map, Set or ArrayBuffer.
  */
@@ -109,7 +224,7 @@ export interface GroupOptions {
    *
    * The default reaches every host of the link; switches that filter multicast let it through (RFC 4541).
    *
-   * @default '224.0.0.1'; of `discover` `['224.0.0.1', 'ff02::1']`
+   * @default '224.0.0.1'; of `discover` and `diagnose` `['224.0.0.1', 'ff02::1']`
    */
   group?: string | readonly string[] | undefined
 

@@ -34,4 +34,10 @@ const interfaces = (pattern = []) => {
   return /** @type {any} */ (reports.map(describe))
 }
 
-module.exports = { listen, cast, discover, interfaces }
+/** @type {import('./index').diagnose} */
+const diagnose = (options) => {
+  const { diagnose } = require('./lib/diagnosis/diagnose.js')
+  return diagnose(environment, options)
+}
+
+module.exports = { listen, cast, discover, interfaces, diagnose }

@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict')
 const { test } = require('node:test')
 const { inspect } = require('node:util')
-const { cast, discover, interfaces, listen } = require('..')
+const { cast, diagnose, discover, interfaces, listen } = require('..')
 const binding = require('../binding.js')
 const { castOptions, discoverOptions, listenOptions } = require('../lib/options.js')
 const { LOOPBACK, castTo, listenHere } = require('./loopback.js')
@@ -558,6 +558,18 @@ test('update refuses what cast does, and what was sent before is sent on', async
 
 test('discover refuses wrong options', () =>
   refuses(harmless(DISCOVER_OPTIONS), (options) => discover({}, { ...LOOPBACK, ...options })))
+test('diagnose refuses wrong options, at once', () => {
+  const range = 'The value of "options.duration" is out of range. It must be'
+  refuses(
+    [
+      ...harmless(OPTIONS),
+      nullIsRefused('duration', 'number'),
+      [{ duration: 999 }, ...RANGE, `${range} >= 1000 && <= 600000. Received 999`],
+      [{ duration: 1000.5 }, ...RANGE, `${range} an integer. Received 1000.5`]
+    ],
+    (options) => diagnose({ ...LOOPBACK, ...options })
+  )
+})
 test('discover refuses wrong data', () =>
   refuses(ANNOUNCED, (data) => discover(data, { ...LOOPBACK, group: '239.1.11.2' })))
 

@@ -26,7 +26,7 @@ test('every command says how it is used, with examples', () => {
   const { status, stdout } = run('--help')
   assert.equal(status, 0)
   const commands = [...stdout.matchAll(/^ {2}(\w+) +[A-Z]/gm)].map(([, name]) => name)
-  assert.deepEqual(commands, ['listen', 'cast', 'discover', 'key'])
+  assert.deepEqual(commands, ['listen', 'cast', 'discover', 'doctor', 'key'])
   for (const command of commands) {
     const help = run(command, '--help')
     assert.equal(help.status, 0)

@@ -172,6 +172,17 @@ class Host {
     )
   }
 
+  /** Gives it `tun0`, a point-to-point interface as a VPN has, and says whether it could: /dev/net/tun may not be opened. */
+  addTunnel() {
+    try {
+      this.ip('tuntap add mode tun name tun0')
+    } catch {
+      return false
+    }
+    this.ip('address add 10.99.0.1/32 dev tun0', 'link set tun0 up')
+    return true
+  }
+
   /**
    * The system's number of an interface.
    *

@@ -274,28 +274,12 @@ test(
   }
 )
 
-/**
- * Gives a host a point-to-point interface, as a VPN does, and says whether it could.
- *
- * @param {Awaited<ReturnType<typeof hosts>>[string]} host
- */
-function withTunnel(host) {
-  try {
-    host.ip('tuntap add mode tun name tun0')
-  } catch {
-    return false
-  }
-  host.ip('address add 10.99.0.1/32 dev tun0')
-  host.ip('link set tun0 up')
-  return true
-}
-
 test('interfaces() tells what is done with each, and why', { skip: unavailable }, async (t) => {
   const { a } = await hosts(t, { a: [0, 1, 2, 3] })
   a.ip('link set eth1 down')
   a.ip('link set eth2 multicast off')
   a.ip('-4 address flush dev eth3')
-  const tun = withTunnel(a)
+  const tun = a.addTunnel()
   if (!tun) t.diagnostic('without a point-to-point interface: /dev/net/tun may not be opened')
   const group = ['224.0.0.1', 'ff02::1']
   const listener = a.run('fixtures/listen.js', { group, interfaces: '!10.77.3.0/24' })

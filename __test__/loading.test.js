@@ -62,7 +62,7 @@ test('the binary of the platform package is found', (t) => {
   const { status, stdout, stderr } = node(folder, "console.log(Object.keys(require('.')).join())")
   assert.equal(stderr, '')
   assert.equal(status, 0)
-  assert.equal(stdout, 'listen,cast,discover,interfaces\n')
+  assert.equal(stdout, 'listen,cast,discover,interfaces,diagnose\n')
 })
 
 test('a platform without a binary is named', (t) => {

@@ -1,11 +1,13 @@
 import { expectAssignable, expectError, expectNotAssignable, expectType } from 'tsd'
-import { cast, discover, interfaces, listen } from '..'
+import { cast, diagnose, discover, interfaces, listen } from '..'
 import type {
   Caster,
   CasterStats,
+  DiagnosedUse,
   Discovery,
   DiscoveryStats,
   DownReason,
+  Finding,
   From,
   HandleIterator,
   Interface,
@@ -15,6 +17,7 @@ import type {
   Payload,
   Peer,
   PeerEvent,
+  Report,
   SystemError,
   Warning
 } from '..'
@@ -233,3 +236,20 @@ async function follow() {
   }
 }
 void follow()
+
+// diagnose
+expectType<Promise<Report>>(diagnose())
+expectType<Promise<Report>>(
+  diagnose({
+    group: 'ff02::1',
+    port: 1,
+    interfaces: ['eth0'],
+    duration: 1000,
+    signal: AbortSignal.timeout(1000)
+  })
+)
+expectError(diagnose({ encoding: 'utf8' }))
+declare const report: Report
+expectType<Finding[]>(report.findings)
+expectType<DiagnosedUse>(report.interfaces[0].IPv4)
+expectType<boolean | null>(report.interfaces[0].IPv6.echo)

@@ -8,6 +8,7 @@ const { invalidArgType, invalidArgValue, outOfRange, payloadTooLarge } = require
  * @typedef {import('../index').ListenOptions} ListenOptions
  * @typedef {import('../index').CastOptions} CastOptions
  * @typedef {import('../index').DiscoverOptions} DiscoverOptions
+ * @typedef {import('../index').DiagnoseOptions} DiagnoseOptions
  * @typedef {import('../index').Payload} Payload
  */
 
@@ -157,6 +158,30 @@ function discoverOptions(binding, given) {
     ttl: integer('options.ttl', ttl, 0, 255),
     plain: boolean('options.plain', plain),
     maxPeers: integer('options.maxPeers', maxPeers, 1, 1_000_000),
+    signal: validSignal(signal)
+  }
+}
+
+/**
+ * The options of `diagnose`, complete and checked.
+ *
+ * @param {Binding} binding
+ * @param {unknown} given
+ */
+function diagnoseOptions(binding, given) {
+  const options = /** @type {DiagnoseOptions} */ (object('options', given))
+  const {
+    group = DISCOVERY_GROUPS,
+    port = DEFAULT_PORT,
+    interfaces = [],
+    duration = 5000,
+    signal
+  } = options
+  return {
+    groups: validGroups(binding, 'options.group', group),
+    port: integer('options.port', port, 1, 65535),
+    interfaces: validInterfaces(binding, 'options.interfaces', interfaces),
+    duration: integer('options.duration', duration, 1000, 600_000),
     signal: validSignal(signal)
   }
 }
@@ -468,6 +493,7 @@ module.exports = {
   SOURCE_IS_IPV4,
   UNFRAGMENTED,
   castOptions,
+  diagnoseOptions,
   discoverOptions,
   isIPv4,
   listenOptions,

@@ -58,6 +58,7 @@ const FLAGS = {
   },
   clockTolerance: { kind: 'number', value: 'MS', help: 'how far off clocks may be; 60000' },
   plain: { kind: 'off', help: 'not those who send bare JSON objects' },
+  duration: { kind: 'number', value: 'MS', help: 'for how long to listen; 5000 unless told' },
   maxPeers: { kind: 'number', value: 'NUMBER', help: 'how many there is room for; 10000' }
 }
 

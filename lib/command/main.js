@@ -9,6 +9,7 @@ const commands = {
   listen: require('./listen.js'),
   cast: require('./cast.js'),
   discover: require('./discover.js'),
+  doctor: require('./doctor.js'),
   key: require('./key.js')
 }
 

@@ -11,10 +11,10 @@ class Output {
 
   /**
    * @param {object} value for programs
-   * @param {string} text for people
+   * @param {...string} lines for people
    */
-  print(value, text) {
-    console.log(this.json ? JSON.stringify(value) : printable(text))
+  print(value, ...lines) {
+    console.log(this.json ? JSON.stringify(value) : lines.map(printable).join('\n'))
   }
 
   /**

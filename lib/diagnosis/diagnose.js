@@ -1,0 +1,187 @@
+'use strict'
+
+const { randomBytes } = require('node:crypto')
+const { setTimeout: sleep } = require('node:timers/promises')
+const { Caster } = require('../caster.js')
+const { Listener } = require('../listener.js')
+const { diagnoseOptions, isIPv4 } = require('../options.js')
+const { findings } = require('./findings.js')
+const { Heard } = require('./heard.js')
+const host = require('./host.js')
+
+/**
+ * @typedef {import('../environment.js').Environment} Environment
+ * @typedef {import('../errors.js').CodedError} CodedError
+ * @typedef {import('../../index').Interface} Interface
+ * @typedef {import('../../index').InterfaceUse<'joined' | 'skipped' | 'waiting' | 'failing'>} Use
+ */
+
+/**
+ * Between two datagrams to oneself, in milliseconds. They stay on this computer, where others may hear them: few will do.
+ */
+const PROBE_INTERVAL = 500
+
+/**
+ * What they begin with. It is JSON, for the programs there are parse what comes, and no object, for that would be a peer.
+ */
+const PROBE = '"lan-peers diagnose '
+
+/**
+ * Tries out what this computer's network lets through. See `diagnose` in index.d.ts.
+ *
+ * @param {Environment} environment
+ * @param {unknown} options
+ */
+function diagnose(environment, options) {
+  return run(environment, diagnoseOptions(environment.binding, options))
+}
+
+/**
+ * @param {Environment} environment
+ * @param {ReturnType<typeof diagnoseOptions>} options
+ * @returns {Promise<import('../../index').Report>}
+ */
+async function run(environment, { signal, duration, ...settings }) {
+  signal?.throwIfAborted()
+  const trial = new Trial(environment, settings)
+  try {
+    await sleep(duration, undefined, { signal })
+    return await trial.report(duration)
+  } finally {
+    await trial.close()
+  }
+}
+
+/** A listener and a caster of the same groups, and what becomes of their datagrams. */
+class Trial {
+  #settings
+  #probe = `${PROBE}${randomBytes(9).toString('base64url')}"`
+  #heard = new Heard()
+  /** Which interfaces have heard what was sent on them, as `name family`. */
+  #echoes = new Set()
+  /** @type {CodedError[]} */
+  #warnings = []
+  /** @type {CodedError | undefined} what the system said to the port */
+  #refused
+  #listener
+  #caster
+
+  /**
+   * @param {Environment} environment
+   * @param {{ groups: string[], port: number, interfaces: string[] }} settings
+   */
+  constructor(environment, settings) {
+    this.#settings = settings
+    const { groups: group, port, interfaces } = settings
+    const listen = (/** @type {number} */ port) =>
+      new Listener(environment, { group, port, interfaces })
+    try {
+      this.#listener = listen(port)
+    } catch (error) {
+      this.#refused = /** @type {CodedError} */ (error)
+      // Whether the rest works can be told with any port.
+      this.#listener = listen(0)
+    }
+    this.#listener.on('message', (message, from) => this.#hear(message, from))
+    const to = { group, port: this.#listener.address().port, interfaces, ttl: 0 }
+    this.#caster = new Caster(environment, this.#probe, PROBE_INTERVAL, to)
+    for (const handle of [this.#listener, this.#caster]) {
+      handle.on('warning', (warning) => this.#warnings.push(warning))
+    }
+  }
+
+  /**
+   * @param {Buffer} message
+   * @param {import('../../index').From} from
+   */
+  #hear(message, from) {
+    const text = message.toString()
+    if (text === this.#probe) this.#echoes.add(`${from.interface} ${from.family}`)
+    else if (!text.startsWith(PROBE)) this.#heard.add(message, from)
+  }
+
+  /**
+   * @param {number} duration for how long it was listened, in milliseconds
+   * @returns {Promise<import('../../index').Report>}
+   */
+  async report(duration) {
+    const { groups, port, interfaces: patterns } = this.#settings
+    const sending = new Map(usesOf(this.#caster).map((one) => [one.index, one]))
+    const interfaces = usesOf(this.#listener).map((one) => ({
+      ...one,
+      IPv4: this.#use('IPv4', one, sending.get(one.index)),
+      IPv6: this.#use('IPv6', one, sending.get(one.index))
+    }))
+    const heard = this.#heard.list(interfaces)
+    const facts = {
+      platform: process.platform,
+      port,
+      groups,
+      patterns,
+      refused: this.#refused,
+      warnings: this.#warnings,
+      interfaces,
+      heard,
+      ...(await host.facts(interfaces, port))
+    }
+    const found = findings(facts)
+    return {
+      ok: this.#refused === undefined && works(interfaces, patterns),
+      versions: host.versions(),
+      groups,
+      port,
+      patterns,
+      duration,
+      interfaces,
+      findings: found,
+      heard
+    }
+  }
+
+  /**
+   * What is done with an interface, by the one and the other, and whether it hears itself.
+   *
+   * @param {'IPv4' | 'IPv6'} family
+   * @param {Interface} listening
+   * @param {Interface | undefined} sending
+   */
+  #use(family, { name, [family]: listening }, sending) {
+    const sent = sending?.[family]
+    /** @type {Use} */
+    const use = listening.state !== 'failing' && sent?.state === 'failing' ? sent : listening
+    const groups = this.#settings.groups.filter((group) => isIPv4(group) === (family === 'IPv4'))
+    const echo = this.#echoes.has(`${name} ${family}`)
+    return {
+      ...use,
+      memberships: listening.state === 'joined' ? groups : [],
+      // What is sent nowhere comes from nowhere.
+      echo: echo || sent?.state === 'joined' ? echo : null
+    }
+  }
+
+  async close() {
+    await Promise.all([this.#listener.close(), this.#caster.close()])
+  }
+}
+
+/**
+ * What an object does with each interface.
+ *
+ * @param {Listener | Caster} handle
+ */
+const usesOf = (handle) => /** @type {Interface[]} */ (handle.interfaces())
+
+/**
+ * Whether something can be heard: on loopback only where that was asked for.
+ *
+ * @param {import('../../index').DiagnosedInterface[]} interfaces
+ * @param {string[]} patterns
+ */
+function works(interfaces, patterns) {
+  const isNamed = patterns.some((pattern) => !pattern.startsWith('!'))
+  return interfaces.some(
+    (one) => (isNamed || !host.isLoopback(one)) && (one.IPv4.echo || one.IPv6.echo)
+  )
+}
+
+module.exports = { diagnose }
