@@ -3,6 +3,7 @@
 // What `diagnose`, and `lan-peers doctor`, say of each fault that the lab can make, and of some that it cannot.
 
 const assert = require('node:assert/strict')
+const { readFileSync } = require('node:fs')
 const { join } = require('node:path')
 const { describe, test } = require('node:test')
 const { diagnose } = require('..')
@@ -68,6 +69,13 @@ const echoes = ({ interfaces }) =>
  * @property {[IPv4: boolean | null, IPv6: boolean | null]} echo of eth0
  */
 
+/** Lets nothing in but answers and what comes by loopback, as a desktop does. */
+const DESKTOP = `chain in {
+  type filter hook input priority 0; policy drop
+  ct state established,related accept
+  iif lo accept
+}`
+
 /** @type {Record<string, Fault>} */
 const FAULTS = {
   'a firewall that refuses': {
@@ -79,11 +87,7 @@ const FAULTS = {
     echo: [null, null]
   },
   'a firewall that drops what comes in': {
-    // As a desktop has it: answers and loopback are let in.
-    make: (host) =>
-      host.wall(
-        'chain in {\n type filter hook input priority 0; policy drop\n ct state established,related accept\n iif lo accept\n}'
-      ),
+    make: (host) => host.wall(DESKTOP),
     ok: false,
     found: ['error NOT_HEARD eth0 IPv4', 'error NOT_HEARD eth0 IPv6'],
     cure: ['NOT_HEARD', /ufw allow 9778\/udp/],
@@ -328,8 +332,21 @@ describe('the doctor', { concurrency: 4, skip }, () => {
       /eth0 IPv4 10\.77\.0\.\d+\/24: failing; send EPERM 224\.0\.0\.1:9778 on eth0/
     )
     assert.match(text, /error EPERM eth0 IPv4: send EPERM .*\n +Cure: A firewall on this computer/)
-    assert.equal(program.lines.at(-1), 'Nothing can be found like this.')
+    assert.equal(program.lines.at(-1), 'No other computer can be found like this.')
   })
+})
+
+test('the report in docs/troubleshooting.md is the real one', { skip }, async (t) => {
+  const page = readFileSync(join(__dirname, '../docs/troubleshooting.md'), 'utf8')
+  const [, shown] = /** @type {RegExpMatchArray} */ (page.match(/```text\n([^]*?)\n```/))
+  const { a } = await hosts(t, 1)
+  a.wall(DESKTOP)
+  const program = a.start(process.execPath, COMMAND, 'doctor')
+  await program.end()
+  const real = program.lines.join('\n').replace(/\n {2}note CONTAINER(\n {4}.*| .*)+/, '')
+  // But for the versions, and whether the lab is in a container.
+  const rest = (/** @type {string} */ text) => text.split('\n').slice(2)
+  assert.deepEqual(rest(shown), rest(real))
 })
 
 test('a diagnosis can be aborted, and leaves nothing open', async () => {

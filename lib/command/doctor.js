@@ -48,7 +48,7 @@ const lines = ({ ok, versions, groups, port, patterns, duration, interfaces, fin
   `Heard in ${duration / 1000} s`,
   ...(heard.length > 0 ? heard.map(ofHeard) : ['  nobody']),
   '',
-  ok ? 'This computer hears what it sends.' : 'Nothing can be found like this.'
+  ok ? 'This computer hears what it sends.' : 'No other computer can be found like this.'
 ]
 
 /** @param {DiagnosedInterface} one */
