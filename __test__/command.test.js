@@ -184,7 +184,7 @@ const peer = (/** @type {string} */ id, /** @type {any} */ data, address = '10.0
 
 test('the table fits its terminal, whatever is announced', () => {
   const entries = [
-    { peer: peer('a', { username: 'ada' }) },
+    { peer: peer('a', { username: 'ada', x: 1 }) },
     { peer: peer('b', { name: '名前'.repeat(20) }, 'fe80::1234:5678:9abc:def0%enp0s31f6') },
     { peer: peer('c', { username: '\x1b[2J\n', long: 'x'.repeat(500) }) },
     { peer: peer('d', {}), gone: 'timeout' }
@@ -192,13 +192,16 @@ test('the table fits its terminal, whatever is announced', () => {
   const terminal = { columns: 80, rows: 24, colours: false }
   const [head, ada, wide, hostile, gone, foot] = lines(entries, terminal)
   assert.match(head, /^WHO +ADDRESS +INTERFACE +SINCE +DATA$/)
-  assert.match(ada, /^ada +10\.0\.0\.1 +eth0 +\d\d:\d\d:\d\d +{"usern/)
+  assert.match(ada, /^ada +10\.0\.0\.1 +eth0 +\d\d:\d\d:\d\d +{"x":1}$/)
   assert.match(wide, /^名前名前名前名…   fe80::1234:5678:9abc:de…  eth0 /)
   assert.match(hostile, /^\\u\{1b\}\[2J\\u\{a\} /)
   assert.match(gone, /^d .* gone: timeout$/)
   assert.equal(foot, '3 peers. Ctrl-C ends it.')
   for (const line of [head, ada, hostile, gone, foot]) assert.ok(line.length <= 80)
   assert.ok(lines(entries, { ...terminal, colours: true })[4].startsWith('\x1b[2m'))
+  // Without an IPv6 address there is more room for what they announce.
+  const [, alone] = lines(entries.slice(0, 1), terminal)
+  assert.match(alone, /^ada {13} {2}10\.0\.0\.1 {7} {2}eth0 {5} {2}\d\d:\d\d:\d\d {2}{"x":1}$/)
   const many = Array.from({ length: 100 }, (_, i) => ({ peer: peer(`${i}`, {}) }))
   const short = lines(many, terminal)
   assert.ok(short.length < 24)

@@ -21,8 +21,12 @@ const HEAD = {
 }
 /** @typedef {typeof HEAD} Row */
 
-/** Columns, of which the last has what is left; between each two there are two blanks. */
-const WIDTHS = { who: 16, address: 24, interface: 9, since: 8 }
+/**
+ * Columns, of which the last has what is left; between each two there are two blanks. An address of IPv6 takes more than one of
+ * IPv4, where there is one.
+ */
+const WIDTHS = { who: 16, address: 15, interface: 9, since: 8 }
+const WIDTH_OF_IPV6 = 24
 
 const DIM = '\x1b[2m'
 const BOLD = '\x1b[1m'
@@ -35,19 +39,25 @@ const PLAIN = '\x1b[0m'
  * @returns {Row}
  */
 function row({ id, data, address, addresses, since }) {
-  const name = data.username ?? data.name
+  const key = ['username', 'name'].find((one) => typeof data[one] === 'string' && data[one] !== '')
+  const { [key ?? '']: name, ...rest } = data
   return {
-    who: printable(typeof name === 'string' && name !== '' ? name : id),
+    who: printable(key ? name : id),
     address: printable(address),
     interface: printable(addresses[0].interface),
     since: new Date(since).toTimeString().slice(0, 8),
-    data: printable(JSON.stringify(data))
+    // What is not said in the first column.
+    data: printable(JSON.stringify(rest))
   }
 }
 
-/** @param {Row} row */
-const line = (row, /** @type {number} */ width) => {
-  const columns = Object.entries(WIDTHS).map(([name, width]) =>
+/**
+ * @param {Row} row
+ * @param {number} width
+ * @param {typeof WIDTHS} widths
+ */
+const line = (row, width, widths) => {
+  const columns = Object.entries(widths).map(([name, width]) =>
     fit(row[/** @type {keyof Row} */ (name)], width)
   )
   const used = columns.join('  ').length + 2
@@ -64,15 +74,17 @@ function lines(entries, { columns, rows, colours }) {
   const paint = (/** @type {string} */ colour, /** @type {string} */ text) =>
     colours ? `${colour}${text}${PLAIN}` : text
   const room = Math.max(1, rows - 3)
-  const shown = entries.slice(0, room).map(({ peer, gone }) => {
-    const shown = row(peer)
-    if (!gone) return line(shown, columns)
-    return paint(DIM, line({ ...shown, data: `gone: ${gone}` }, columns))
+  const shown = entries.slice(0, room)
+  const hasIPv6 = shown.some(({ peer }) => peer.address.includes(':'))
+  const widths = hasIPv6 ? { ...WIDTHS, address: WIDTH_OF_IPV6 } : WIDTHS
+  const body = shown.map(({ peer, gone }) => {
+    if (!gone) return line(row(peer), columns, widths)
+    return paint(DIM, line({ ...row(peer), data: `gone: ${gone}` }, columns, widths))
   })
   const there = entries.filter(({ gone }) => !gone).length
   const more = entries.length > room ? `, ${entries.length - room} of them not shown` : ''
   const foot = `${there} ${there === 1 ? 'peer' : 'peers'}${more}. Ctrl-C ends it.`
-  return [paint(BOLD, line(HEAD, columns)), ...shown, fit(foot, columns).trimEnd()]
+  return [paint(BOLD, line(HEAD, columns, widths)), ...body, fit(foot, columns).trimEnd()]
 }
 
 /** The table on a terminal. */
