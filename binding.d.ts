@@ -252,3 +252,6 @@ export interface Usage {
   /** Of 'failing'. */
   fault?: Fault
 }
+
+/** The version of lan-peers that this was built of. */
+export declare const VERSION: string

@@ -2,9 +2,12 @@
 
 const { existsSync } = require('node:fs')
 const { join } = require('node:path')
-const { libc, target } = require('./lib/platform.js')
+const { TARGETS, libc, named, target } = require('./lib/platform.js')
+const { version } = require('./package.json')
 
 /** @typedef {import('./binding')} Binding */
+
+const REINSTALL = 'delete node_modules and run `npm install` on this machine'
 
 /**
  * Loads the native binary: one built in this folder, else that of the package for this platform.
@@ -12,34 +15,62 @@ const { libc, target } = require('./lib/platform.js')
  * @returns {Binding}
  */
 function load() {
-  const name = target(process.platform, process.arch, libc())
+  const here = /** @type {const} */ ([process.platform, process.arch, libc()])
+  const name = target(...here)
   if (name === undefined) {
+    const there = Object.keys(TARGETS).join(', ')
     throw new Error(
-      `lan-peers has no binary for ${process.platform} ${process.arch}. ` +
-        'To build one, install Rust (https://rustup.rs) and run `npm install` in a checkout of lan-peers.'
+      `lan-peers has no native binary for ${named(...here)}, and cannot be built for it so far. There are those for: ${there}.`
     )
   }
   const built = join(__dirname, `lan-peers.${name}.node`)
-  if (existsSync(built)) return require(built)
+  if (existsSync(built)) return fitting(built, built)
   const packaged = `lan-peers-${name}`
   try {
-    return require(packaged)
+    return fitting(packaged, `the package ${packaged}`)
   } catch (error) {
     const { code, message } = /** @type {NodeJS.ErrnoException} */ (error)
     // A package that is there and does not load has more to say than that it is missing.
     if (code !== 'MODULE_NOT_FOUND' || !message.includes(`'${packaged}'`)) throw error
-    throw Object.assign(
-      new Error(
-        `lan-peers found no native binary for ${name}. Tried: the file ${built}, which is there in a ` +
-          `checkout after \`npm run build\` (needs Rust, https://rustup.rs); and the package ${packaged}, ` +
-          'which npm installs beside lan-peers unless it was told to leave out optional dependencies or ' +
-          'node_modules was copied from another platform. To get it: delete node_modules and ' +
-          'run `npm install` on this machine.',
-        { cause: error }
-      ),
-      { code }
+    throw failed(
+      `found no native binary for ${named(...here)}. Tried: the file ${built}, which is there where it was built; and ` +
+        `the package ${packaged}, which npm installs beside lan-peers, but for --omit=optional, or where node_modules ` +
+        'or package-lock.json are those of another system. ' +
+        `To get it: ${REINSTALL}; if that does not help, delete package-lock.json, too. ` +
+        'To build it: install Rust (https://rustup.rs), then run `npm rebuild lan-peers` if lan-peers came from git or a checkout.',
+      error
     )
   }
 }
+
+/**
+ * A binary that loads and is of this version.
+ *
+ * @param {string} module to require
+ * @param {string} what it is, for messages
+ * @returns {Binding}
+ */
+function fitting(module, what) {
+  let binding
+  try {
+    binding = require(module)
+  } catch (error) {
+    const { code, message } = /** @type {NodeJS.ErrnoException} */ (error)
+    if (code !== 'ERR_DLOPEN_FAILED') throw error
+    throw failed(
+      `could not load ${what}: ${message}. It is damaged, of another system, or needs a newer C library. To mend it: ${REINSTALL}.`,
+      error
+    )
+  }
+  if (binding.VERSION === version) return binding
+  throw failed(`is of version ${version}, and ${what} is of ${binding.VERSION}: ${REINSTALL}.`)
+}
+
+/**
+ * @param {string} what
+ * @param {any} [cause]
+ */
+const failed = (what, cause) =>
+  Object.assign(new Error(`lan-peers ${what}`, { cause }), cause && { code: cause.code })
 
 module.exports = load()

@@ -2,14 +2,16 @@
 
 const assert = require('node:assert/strict')
 const { spawnSync } = require('node:child_process')
-const { cpSync, mkdtempSync, rmSync, writeFileSync } = require('node:fs')
+const { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } = require('node:fs')
 const { tmpdir } = require('node:os')
 const { join } = require('node:path')
 const { test } = require('node:test')
 const { libc, target } = require('../lib/platform.js')
 
 const root = join(__dirname, '..')
-const BINARY = `lan-peers.${target(process.platform, process.arch, libc())}.node`
+const NAME = String(target(process.platform, process.arch, libc()))
+const BINARY = `lan-peers.${NAME}.node`
+const PACKAGE = `lan-peers-${NAME}`
 
 /**
  * A copy of the package as it is installed, without its binary.
@@ -33,32 +35,91 @@ function copy(t) {
 const node = (folder, code, ...options) =>
   spawnSync(process.execPath, [...options, '-e', code], { cwd: folder, encoding: 'utf8' })
 
-test('without a binary, the error says what was tried and what to do', (t) => {
+/**
+ * Puts a binary where the package of this platform would be installed.
+ *
+ * @param {string} folder
+ * @param {Uint8Array} [binary] that of this checkout, unless told
+ */
+function installPlatform(folder, binary = readFileSync(join(root, BINARY))) {
+  const installed = join(folder, 'node_modules', PACKAGE)
+  cpSync(join(root, 'npm', NAME, 'package.json'), join(installed, 'package.json'))
+  writeFileSync(join(installed, BINARY), binary)
+}
+
+/** What a binary of another processor is to the loader: its ELF header says so (elf(5), e_machine). */
+function foreign() {
+  const binary = readFileSync(join(root, BINARY))
+  binary.writeUInt16LE(243, 18) // RISC-V
+  return binary
+}
+
+/**
+ * What a user sees of an error: its message, and its code.
+ *
+ * @param {string} folder
+ */
+function failure(folder) {
+  const code =
+    "try { require('.') } catch ({ message, code }) { console.log(message); console.log(code) }"
+  const { status, stdout, stderr } = node(folder, code)
+  assert.deepEqual([status, stderr], [0, ''])
+  return stdout
+}
+
+test('without a binary, the error says the platform, what was tried and what to do', (t) => {
   const folder = copy(t)
-  const { status, stderr } = node(folder, "require('.')")
-  assert.equal(status, 1)
-  const name = target(process.platform, process.arch, libc())
-  assert.match(stderr, new RegExp(`lan-peers found no native binary for ${name}`))
-  assert.ok(stderr.includes(join(folder, BINARY)), stderr)
-  assert.ok(stderr.includes(`the package lan-peers-${name}`), stderr)
-  assert.match(stderr, /delete node_modules and run `npm install`/)
-  assert.match(stderr, /code: 'MODULE_NOT_FOUND'/)
+  const said = failure(folder)
+  const platform = [process.platform, process.arch, libc()].filter(Boolean).join(' ')
+  assert.ok(said.startsWith(`lan-peers found no native binary for ${platform}. Tried: `), said)
+  assert.ok(said.includes(join(folder, BINARY)), said)
+  assert.ok(said.includes(`the package ${PACKAGE}`), said)
+  assert.match(said, /--omit=optional/)
+  assert.match(said, /delete node_modules and run `npm install`.* delete package-lock\.json, too/)
+  assert.match(said, /install Rust/)
+  assert.match(said, /\nMODULE_NOT_FOUND\n$/)
 })
 
-test('a binary that does not load is not called missing', (t) => {
+for (const [what, binary, reason] of /** @type {const} */ ([
+  ['damaged', () => Buffer.from('no binary'), /file too short|invalid ELF header|not a mach-o/i],
+  ['empty', () => Buffer.alloc(0), /file too short|too short/i],
+  ['of another processor', foreign, /cannot open shared object file|wrong ELF class|incompatible/i]
+])) {
+  test(`a binary that is ${what} is not called missing`, (t) => {
+    const built = copy(t)
+    writeFileSync(join(built, BINARY), binary())
+    const installed = copy(t)
+    installPlatform(installed, binary())
+    for (const [folder, where] of [
+      [built, join(built, BINARY)],
+      [installed, `the package ${PACKAGE}`]
+    ]) {
+      const said = failure(folder)
+      assert.ok(said.startsWith(`lan-peers could not load ${where}: `), said)
+      if (process.platform === 'linux') assert.match(said, reason)
+      assert.match(said, /To mend it: delete node_modules and run `npm install`/)
+      assert.match(said, /\nERR_DLOPEN_FAILED\n$/)
+    }
+  })
+}
+
+test('a binary of another version is told', (t) => {
   const folder = copy(t)
-  writeFileSync(join(folder, BINARY), 'no binary')
-  const { status, stderr } = node(folder, "require('.')")
-  assert.equal(status, 1)
-  assert.match(stderr, /ERR_DLOPEN_FAILED/)
+  installPlatform(folder)
+  const manifest = join(folder, 'package.json')
+  writeFileSync(manifest, JSON.stringify({ ...require('../package.json'), version: '9.9.9' }))
+  const { version } = require('../package.json')
+  assert.match(
+    failure(folder),
+    new RegExp(
+      `^lan-peers is of version 9\\.9\\.9, and the package ${PACKAGE} is of ${version}: delete`
+    )
+  )
 })
 
 test('the binary of the platform package is found', (t) => {
   const folder = copy(t)
-  const name = `lan-peers-${target(process.platform, process.arch, libc())}`
-  const installed = join(folder, 'node_modules', name)
-  cpSync(join(root, 'npm', name.replace('lan-peers-', '')), installed, { recursive: true })
-  cpSync(join(root, BINARY), join(installed, BINARY))
+  installPlatform(folder)
   const { status, stdout, stderr } = node(folder, "console.log(Object.keys(require('.')).join())")
   assert.equal(stderr, '')
   assert.equal(status, 0)
@@ -70,7 +131,25 @@ test('a platform without a binary is named', (t) => {
   const code = "Object.defineProperty(process, 'platform', { value: 'sunos' }); require('.')"
   const { status, stderr } = node(folder, code)
   assert.equal(status, 1)
-  assert.match(stderr, /lan-peers has no binary for sunos/)
+  assert.match(
+    stderr,
+    /lan-peers has no native binary for sunos x64\b.* There are those for: linux x64 glibc, /
+  )
+})
+
+test('the C library is told without ldd, too, and nothing is left changed', () => {
+  const code = `
+    const fs = require('node:fs')
+    const read = fs.readFileSync
+    fs.readFileSync = (path, ...rest) => {
+      if (path === '/usr/bin/ldd') throw new Error('there is none')
+      return read(path, ...rest)
+    }
+    const { libc } = require('./lib/platform.js')
+    console.log(libc(), process.report.excludeNetwork)`
+  const { stdout, stderr } = node(root, code)
+  assert.equal(stderr, '')
+  assert.equal(stdout, `${libc()} false\n`)
 })
 
 test('named imports work from an ECMAScript module', () => {

@@ -9,11 +9,23 @@ const { readFileSync } = require('node:fs')
  */
 const TARGETS = {
   'linux x64 glibc': 'linux-x64-gnu',
+  'linux x64 musl': 'linux-x64-musl',
+  'linux arm64 glibc': 'linux-arm64-gnu',
+  'linux arm64 musl': 'linux-arm64-musl',
   'darwin arm64': 'darwin-arm64',
   'darwin x64': 'darwin-x64',
   'win32 arm64': 'win32-arm64-msvc',
   'win32 x64': 'win32-x64-msvc'
 }
+
+/**
+ * A platform in words: the system, the processor and, on Linux, the C library.
+ *
+ * @param {string} platform as `process.platform`
+ * @param {string} arch as `process.arch`
+ * @param {'glibc' | 'musl' | undefined} libc
+ */
+const named = (platform, arch, libc) => [platform, arch, libc].filter(Boolean).join(' ')
 
 /**
  * The name of the binary for a platform.
@@ -23,7 +35,7 @@ const TARGETS = {
  * @param {'glibc' | 'musl' | undefined} libc
  * @returns {string | undefined}
  */
-const target = (platform, arch, libc) => TARGETS[[platform, arch, libc].filter(Boolean).join(' ')]
+const target = (platform, arch, libc) => TARGETS[named(platform, arch, libc)]
 
 /**
  * The C library of this process; `undefined` where there is only one.
@@ -36,9 +48,19 @@ function libc() {
   try {
     return readFileSync('/usr/bin/ldd', 'utf8').includes('musl') ? 'musl' : 'glibc'
   } catch {
-    const report = /** @type {any} */ (process.report?.getReport())
-    return report?.header?.glibcVersionRuntime ? 'glibc' : 'musl'
+    return reported()
   }
 }
 
-module.exports = { libc, target }
+/** What a process report says, for there are images without ldd. */
+function reported() {
+  const { report } = process
+  // Else it looks up the names of all who are connected, which may take long.
+  const { excludeNetwork } = /** @type {any} */ (report)
+  Object.assign(report, { excludeNetwork: true })
+  const { header } = /** @type {any} */ (report.getReport())
+  Object.assign(report, { excludeNetwork })
+  return header.glibcVersionRuntime ? 'glibc' : 'musl'
+}
+
+module.exports = { TARGETS, libc, named, target }

@@ -21,8 +21,8 @@ for (const file of ['index.js', 'bin/lan-peers.js']) {
     entryPoints: [join(ROOT, file)],
     outfile: join(FOLDER, file),
     bundle: true,
-    // What the command is for is there once; and the version that it tells is that of what is installed.
-    external: ['../index.js', 'lan-peers/package.json'],
+    // What the command is for is there once, and so is the version.
+    external: ['../index.js', './package.json', 'lan-peers/package.json'],
     platform: 'node',
     target: 'node20',
     // Less to parse, in lines that a stack trace can name.

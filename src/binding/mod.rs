@@ -23,6 +23,10 @@ use napi::bindgen_prelude::Either;
 use napi_derive::napi;
 use options::{Fault, InterfaceReport, parse_interfaces};
 
+/// The version of lan-peers that this was built of.
+#[napi]
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// The most messages that one `take` gives.
 #[napi]
 pub const BATCH_MESSAGES: u32 = crate::engine::mailbox::BATCH_MESSAGES as u32;
