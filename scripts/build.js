@@ -4,11 +4,19 @@
 // nothing when nothing has changed, so this runs before everything that would load the binary.
 
 const { spawnSync } = require('node:child_process')
-const { copyFileSync, readFileSync, renameSync } = require('node:fs')
-const { join } = require('node:path')
-const { libc, target } = require('../lib/platform.js')
+const {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync
+} = require('node:fs')
+const { tmpdir } = require('node:os')
+const { join, relative } = require('node:path')
+const { libc, named, target } = require('../lib/platform.js')
 
-const root = join(__dirname, '..')
+const ROOT = join(__dirname, '..')
 
 /** What cargo calls the library. */
 const LIBRARY = /** @type {Record<string, string>} */ ({
@@ -17,68 +25,105 @@ const LIBRARY = /** @type {Record<string, string>} */ ({
   win32: 'lan_peers.dll'
 })[process.platform]
 
+const NEEDS = 'Building needs Rust >= 1.88 (https://rustup.rs) and a C linker'
+
 /**
  * @param {string} message
  * @returns {never}
  */
 function fail(message) {
-  console.error(`lan-peers: ${message}`)
+  console.error(`lan-peers: ${message}.`)
   process.exit(1)
 }
 
-const name = target(process.platform, process.arch, libc())
-if (name === undefined) {
-  fail(`${process.platform} ${process.arch} is not supported so far; see lib/platform.js`)
-}
-
-// The crate is also a Rust library, for its tests; cargo optimizes across crates (lto) only for the addon alone.
-const cargo = spawnSync(
-  'cargo',
-  [
-    'rustc',
-    '--release',
-    '--lib',
-    '--locked',
-    '--crate-type',
-    'cdylib',
-    '--message-format',
-    'json-render-diagnostics'
-  ],
-  { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 64 * 1024 * 1024 }
-)
-if (cargo.error) {
-  fail(
-    `cargo could not be run (${cargo.error.message}). Building needs Rust >= 1.88: https://rustup.rs`
-  )
-}
-if (cargo.status !== 0) {
-  fail('cargo could not build the native binary; its words are above. Building needs Rust >= 1.88')
-}
-
-// Cargo says where it put the library: CARGO_TARGET_DIR and its configuration may move it.
-const built = cargo.stdout
-  .split('\n')
-  .filter((line) => line.startsWith('{'))
-  .flatMap((line) => JSON.parse(line).filenames ?? [])
-  .find((file) => file.endsWith(LIBRARY))
-if (built === undefined) fail(`cargo built no ${LIBRARY}`)
-
-const binary = join(root, `lan-peers.${name}.node`)
-if (!isSame(built, binary)) {
-  // Replaced rather than overwritten: a process that has the old one loaded keeps it whole.
-  const fresh = `${binary}.${process.pid}`
-  copyFileSync(built, fresh)
-  renameSync(fresh, binary)
+/**
+ * @param {{ keep: boolean }} options whether what the compiler makes on the way is kept, in target/, so that the next time takes less
+ */
+function build({ keep }) {
+  const here = /** @type {const} */ ([process.platform, process.arch, libc()])
+  const name = target(...here)
+  if (name === undefined) {
+    fail(`${named(...here)} is not supported so far; see lib/platform.js`)
+  }
+  const folder = keep ? undefined : mkdtempSync(join(tmpdir(), 'lan-peers-build-'))
+  try {
+    replace(compiled(folder), join(ROOT, `lan-peers.${name}.node`))
+  } finally {
+    if (folder) rmSync(folder, { recursive: true, force: true })
+  }
 }
 
 /**
- * @param {string} a
- * @param {string} b
+ * Has cargo build the library, and gives where it is.
+ *
+ * @param {string} [folder] for what the compiler makes; cargo's own choice unless told
  */
-function isSame(a, b) {
-  try {
-    return readFileSync(a).equals(readFileSync(b))
-  } catch {
-    return false
-  }
+function compiled(folder) {
+  const cargo = spawnSync(
+    'cargo',
+    [
+      'rustc',
+      '--release',
+      '--lib',
+      '--locked',
+      // The crate is also a Rust library, for its tests; cargo optimizes across crates (lto) only for the addon alone.
+      '--crate-type',
+      'cdylib',
+      '--message-format',
+      'json-render-diagnostics',
+      ...(folder ? ['--target-dir', folder] : [])
+    ],
+    { cwd: ROOT, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 64 << 20 }
+  )
+  if (cargo.error) fail(`cargo could not be run (${cargo.error.message}). ${NEEDS}`)
+  if (cargo.status !== 0) fail(`cargo could not build it; its words are above. ${NEEDS}`)
+  // Cargo says where it put the library: CARGO_TARGET_DIR and its configuration may move it.
+  const library = cargo.stdout
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .flatMap((line) => JSON.parse(line).filenames ?? [])
+    .find((file) => file.endsWith(LIBRARY))
+  return library ?? fail(`cargo built no ${LIBRARY}`)
+}
+
+/**
+ * Puts one file in the place of another, unless it is the same. It is replaced rather than overwritten: a process that has the
+ * old one loaded keeps it whole.
+ *
+ * @param {string} file
+ * @param {string} place
+ */
+function replace(file, place) {
+  if (existsSync(place) && readFileSync(file).equals(readFileSync(place))) return
+  const fresh = `${place}.${process.pid}`
+  copyFileSync(file, fresh)
+  renameSync(fresh, place)
+}
+
+/** Whether npm runs this for a project that depends on this checkout, by its path: `npm install path/to/lan-peers`. */
+function isDependency() {
+  const { npm_lifecycle_event: event, INIT_CWD: folder } = process.env
+  return event === 'prepare' && folder !== undefined && relative(folder, ROOT) !== ''
+}
+
+/** Whether the binary is there and newer than all that it is made of. */
+function isFresh() {
+  const binary = join(ROOT, `lan-peers.${target(process.platform, process.arch, libc())}.node`)
+  if (!existsSync(binary)) return false
+  const sources = readdirSync(join(ROOT, 'src'), { recursive: true }).map((file) =>
+    join('src', String(file))
+  )
+  const built = statSync(binary).mtimeMs
+  return ['Cargo.toml', 'Cargo.lock', 'build.rs', ...sources].every(
+    (file) => statSync(join(ROOT, file)).mtimeMs < built
+  )
+}
+
+module.exports = { build }
+
+if (require.main === module) {
+  // A project that depends on it wants the binary, and no hundred megabytes beside it; who works on it has them already.
+  const keep = !isDependency() || existsSync(join(ROOT, 'target'))
+  // Cargo sees for itself whether something is new, if it finds what it made before.
+  if (keep || !isFresh()) build({ keep })
 }
