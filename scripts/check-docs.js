@@ -1,11 +1,11 @@
 'use strict'
 
-// Checks every page in Markdown that git tracks, and the comments of index.d.ts: links, code, commands, tables of options.
+// Checks every page in Markdown that git does not ignore, and the comments of index.d.ts: links, code, commands, tables of options.
 // Prints a line for each thing that is wrong, and ends with 1 if there is one.
 //
 //   node scripts/check-docs.js [--urls] [PAGE]...   these pages alone; --urls prints the web addresses that they link to
 //
-// - A link leads to a file that git tracks, and to a heading of it. Web addresses are only parsed: there is no network.
+// - A link leads to a file that git does not ignore, and to a heading of it. Web addresses are only parsed: there is no network.
 // - A fenced block names its language. What can be done to check it is in LANGUAGES.
 // - `js` is parsed, and its types are checked with those of this checkout. A block sees the names that earlier blocks of
 //   its page declare.
@@ -80,12 +80,16 @@ function prettierParses(parser) {
     prettier.format(code, { parser }).then(() => undefined, firstLine)
 }
 
-/** All files that git tracks, by their path from the root. */
-function tracked() {
-  const { status, stdout, stderr } = spawnSync('git', ['ls-files', '-z'], {
-    cwd: ROOT,
-    encoding: 'utf8'
-  })
+/** All files that git tracks, or does not ignore, by their path from the root. */
+function filesOfGit() {
+  const { status, stdout, stderr } = spawnSync(
+    'git',
+    ['ls-files', '-z', '--cached', '--others', '--exclude-standard'],
+    {
+      cwd: ROOT,
+      encoding: 'utf8'
+    }
+  )
   if (status !== 0) throw new Error(`git does not tell its files: ${stderr}`)
   return stdout.split('\0').filter((file) => file && existsSync(join(ROOT, file)))
 }
@@ -94,7 +98,7 @@ function tracked() {
  * Checks pages.
  *
  * @param {Page[]} pages
- * @param {string[]} files that git tracks
+ * @param {string[]} files of git
  */
 async function check(pages, files) {
   /** @type {Problem[]} */
@@ -147,7 +151,7 @@ function wrongBlock(block) {
  * @param {Page} page that it is on
  * @param {string} target
  * @param {Map<string, Page>} known pages that have been read, by their path
- * @param {Set<string>} files that git tracks
+ * @param {Set<string>} files of git
  */
 function wrongLink(page, target, known, files) {
   if (/^[a-z][a-z+.-]*:/i.test(target)) {
@@ -159,8 +163,8 @@ function wrongLink(page, target, known, files) {
   const file = path === '' ? page.file : resolve(dirname(page.file), decodeURI(path))
   if (!existsSync(file)) return `a link to what is not there: ${target}`
   const inside = relative(ROOT, file)
-  if (!inside.startsWith('..') && !isTracked(inside, files) && file !== page.file) {
-    return `a link to what git does not track: ${target}`
+  if (!inside.startsWith('..') && !isOfGit(inside, files) && file !== page.file) {
+    return `a link to what git ignores: ${target}`
   }
   if (anchor === undefined) return
   if (!file.endsWith('.md')) return
@@ -173,7 +177,7 @@ function wrongLink(page, target, known, files) {
  * @param {string} path from the root
  * @param {Set<string>} files
  */
-const isTracked = (path, files) =>
+const isOfGit = (path, files) =>
   files.has(path) || [...files].some((file) => file.startsWith(path === '' ? '' : `${path}/`))
 
 async function main() {
@@ -181,7 +185,7 @@ async function main() {
     options: { urls: { type: 'boolean', default: false } },
     allowPositionals: true
   })
-  const files = tracked()
+  const files = filesOfGit()
   const named = positionals.length > 0 ? positionals : files.filter((file) => file.endsWith('.md'))
   const pages = named.map((name) => {
     const file = positionals.length > 0 ? resolve(name) : join(ROOT, name)

@@ -69,7 +69,7 @@ function checkCode(pages, declaration, root) {
       } else {
         lines[line - 1] += ';(async () => { '
         depth++
-        for (const [at, text] of asCommonJs(code).split('\n').entries()) lines[line + at] = text
+        for (const [at, text] of inFunction(code).split('\n').entries()) lines[line + at] = text
       }
     }
     const text = `${lines.join('\n')} ${'})()'.repeat(depth)}\n`
@@ -172,29 +172,29 @@ function forEachIn(node, visit) {
 }
 
 /**
- * A block without imports and exports, which are possible at the top only; on as many lines.
+ * A block as it can stand in an asynchronous function, where no imports and exports may be; on as many lines.
  *
  * @param {string} code
  */
-function asCommonJs(code) {
+function inFunction(code) {
   let text = code
   for (const node of parse(code).statements.toReversed()) {
     const start = node.getStart()
     const end = ts.isImportDeclaration(node) ? node.end : start
     if (ts.isImportDeclaration(node)) {
-      const from = node.moduleSpecifier.getText()
       const bindings = node.importClause?.namedBindings
-      const whole =
-        node.importClause?.name ?? (bindings && ts.isNamespaceImport(bindings) && bindings.name)
       const names = bindings && ts.isNamedImports(bindings) ? bindings.elements : []
       const parts = names.map(({ propertyName, name }) =>
         propertyName ? `${propertyName.getText()}: ${name.getText()}` : name.getText()
       )
-      const said = [
-        whole && `const ${whole.getText()} = require(${from})`,
-        parts.length > 0 && `const { ${parts.join(', ')} } = require(${from})`
-      ].filter(Boolean)
-      const replaced = said.length > 0 ? said.join('; ') : `require(${from})`
+      const whole = bindings && ts.isNamespaceImport(bindings) ? bindings.name.getText() : undefined
+      const what = whole ?? `{ ${parts.join(', ')} }`
+      const from = node.moduleSpecifier.getText()
+      // What is exported by default is what import() says; require() gives it otherwise.
+      const main = node.importClause?.name?.getText()
+      const replaced =
+        (main ? `const { default: ${main} } = await import(${from}); ` : '') +
+        (bindings || !main ? `const ${what} = require(${from})` : '')
       const breaks = code.slice(start, end).split('\n').length - 1
       text = text.slice(0, start) + replaced + '\n'.repeat(breaks) + text.slice(end)
     } else if (/^export\b/.test(code.slice(start))) {
