@@ -12,8 +12,8 @@
 // - Commands, in `sh` and in code in the text, are of this repository: scripts, files, flags of lan-peers.
 // - A table whose first column is `option` has options of index.d.ts, with their defaults.
 //
-// A comment `<!-- given: name, 'module', npm run dist -->` says what is the reader's own from there on: names and modules that
-// may be anything, and commands that are not looked for.
+// A comment `<!-- given: name, 'module', npm run dist -->` says what is the reader's own: names, from there on, and modules
+// that may be anything, and commands that are not looked for.
 
 const { spawnSync } = require('node:child_process')
 const { existsSync, readFileSync } = require('node:fs')
@@ -57,6 +57,9 @@ const LANGUAGES = {
     const line = code.split('\n').find((each) => !/^\s*([#;].*|\[.+\]|[^=\s][^=]*=.*)?$/.test(each))
     return line === undefined ? undefined : `neither a section nor a setting: ${line}`
   },
+  dockerfile: null,
+  powershell: null,
+  toml: null,
   xml: null,
   diff: null,
   text: null
@@ -109,13 +112,13 @@ async function check(pages, files) {
   )
   const known = new Map([...pages, declaration].map((page) => [page.file, page]))
   const commands = new Commands(ROOT)
+  const ofGit = new Set(files)
   for (const page of pages) {
     /** @param {number} line @param {string | undefined} message */
     const tell = (line, message) => {
       if (message !== undefined) problems.push({ file: page.file, line, message })
     }
-    for (const { line, target } of page.links)
-      tell(line, wrongLink(page, target, known, new Set(files)))
+    for (const { line, target } of page.links) tell(line, wrongLink(page, target, known, ofGit))
     for (const block of page.blocks) {
       tell(block.line, await wrongBlock(block))
       if (block.language === 'sh') {
@@ -128,8 +131,8 @@ async function check(pages, files) {
       tell(line, commands.ofSpan(code, page.given))
     }
   }
-  problems.push(...checkCode(pages, declaration, ROOT))
-  problems.push(...checkOptions(pages, ROOT))
+  const { program, problems: ofCode } = checkCode(pages, declaration, ROOT)
+  problems.push(...ofCode, ...checkOptions(pages, ROOT, program))
   return problems.toSorted((a, b) => a.file.localeCompare(b.file) || a.line - b.line)
 }
 

@@ -14,8 +14,8 @@ const ts = require('typescript')
 /** What only a cast could mend in JavaScript: something is `unknown`, such as what comes from the network. */
 const UNKNOWN = new Set([2571, 18046])
 
-/** Cannot find module. */
-const NO_MODULE = 2307
+/** Cannot find name, module. */
+const NOT_FOUND = new Set([2304, 2307])
 
 /**
  * Checks the blocks in `js` and `ts` of pages, and the examples of index.d.ts.
@@ -26,7 +26,7 @@ const NO_MODULE = 2307
  * @param {Page[]} pages
  * @param {Page} declaration
  * @param {string} root
- * @returns {Problem[]}
+ * @returns {{ problems: Problem[], program: import('typescript').Program }} the program has index.d.ts, too
  */
 function checkCode(pages, declaration, root) {
   /** @type {Problem[]} */
@@ -94,11 +94,11 @@ function checkCode(pages, declaration, root) {
     ]
     for (const { code, start = 0, messageText } of found) {
       if (file.endsWith('.cjs') && UNKNOWN.has(code)) continue
-      const hint = code === NO_MODULE ? ' A `given` comment before it says that it may be any.' : ''
+      const hint = NOT_FOUND.has(code) ? " If it is the reader's, a comment says `given`." : ''
       tell(start, ts.flattenDiagnosticMessageText(messageText, ' ') + hint)
     }
   }
-  return problems
+  return { problems, program }
 }
 
 /**

@@ -22,10 +22,10 @@ const OPTIONS_OF = { listen: 'ListenOptions', cast: 'CastOptions', discover: 'Di
  *
  * @param {Page[]} pages
  * @param {string} root
+ * @param {import('typescript').Program} program that has index.d.ts
  */
-function checkOptions(pages, root) {
+function checkOptions(pages, root, program) {
   const file = join(root, 'index.d.ts')
-  const program = ts.createProgram([file], { types: ['node'], skipLibCheck: true, noLib: true })
   const checker = program.getTypeChecker()
   const source = program.getSourceFile(file)
   const module = source && checker.getSymbolAtLocation(source)
