@@ -9,8 +9,10 @@ const {
   existsSync,
   mkdtempSync,
   readFileSync,
+  readdirSync,
   renameSync,
-  rmSync
+  rmSync,
+  statSync
 } = require('node:fs')
 const { tmpdir } = require('node:os')
 const { join, relative } = require('node:path')
