@@ -114,6 +114,13 @@ export function diagnose(options?: DiagnoseOptions): Promise<Report>
 /** Options of {@link diagnose}. */
 export interface DiagnoseOptions extends GroupOptions {
   /**
+   * The groups.
+   *
+   * @default ['224.0.0.1', 'ff02::1']
+   */
+  group?: string | readonly string[] | undefined
+
+  /**
    * The UDP port, 1 to 65535.
    *
    * @default 9778
@@ -224,7 +231,7 @@ export interface GroupOptions {
    *
    * The default reaches every host of the link; switches that filter multicast let it through (RFC 4541).
    *
-   * @default '224.0.0.1'; of `discover` and `diagnose` `['224.0.0.1', 'ff02::1']`
+   * @default '224.0.0.1'; of `discover` `['224.0.0.1', 'ff02::1']`
    */
   group?: string | readonly string[] | undefined
 

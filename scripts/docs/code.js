@@ -42,7 +42,7 @@ function checkCode(pages, declaration, root) {
     let depth = 0
     if (isDeclaration) {
       lines[0] =
-        ";(async () => { const { cast, discover, interfaces, listen } = require('lan-peers'); "
+        ";(async () => { const { cast, diagnose, discover, interfaces, listen } = require('lan-peers'); "
       depth++
     }
     for (const { line, names } of page.given) {

@@ -14,7 +14,12 @@ const { lineOf } = require('./markdown.js')
  */
 
 /** @type {Record<string, string>} */
-const OPTIONS_OF = { listen: 'ListenOptions', cast: 'CastOptions', discover: 'DiscoverOptions' }
+const OPTIONS_OF = {
+  listen: 'ListenOptions',
+  cast: 'CastOptions',
+  discover: 'DiscoverOptions',
+  diagnose: 'DiagnoseOptions'
+}
 
 /**
  * Checks the tables whose first column is `option`: those of the functions that the column `of` names, where `both` is `listen`
