@@ -1,0 +1,74 @@
+'use strict'
+
+// Each example on hosts of the lab, and what its user sees.
+
+const assert = require('node:assert/strict')
+const { readFileSync, readdirSync } = require('node:fs')
+const { join } = require('node:path')
+const { describe, test } = require('node:test')
+const { hosts, unavailable } = require('./hosts.js')
+
+const root = join(__dirname, '..')
+const folder = join(root, 'examples')
+const read = (/** @type {string} */ name) => readFileSync(join(folder, name), 'utf8')
+
+/**
+ * The line of somebody who is there. Who answers first, IPv4 or IPv6, is chance.
+ *
+ * @param {string} beginning
+ * @param {import('./hosts.js').Host} host
+ * @param {string} [end]
+ */
+const at = (beginning, { address, linkLocal }, end = '') => {
+  const escaped = (/** @type {string} */ text) => text.replace(/[+?.{}]/g, '\\$&')
+  const either = `(?:${escaped(address)}|${linkLocal}%eth0)`
+  return new RegExp(`^${escaped(beginning)} ${either}${end}$`)
+}
+
+test('README.md names every example, and each says how it is run', () => {
+  const readme = read('README.md')
+  for (const name of readdirSync(folder).filter((one) => one !== 'README.md')) {
+    assert.ok(readme.includes(`](${name}`), `${name} is missing`)
+    if (!/\.(m?js|mts|py)$/.test(name)) continue
+    const [, command] = read(name).match(/^(?:\/\/|#) {3}(.* examples\/.*)$/m) ?? []
+    assert.ok(command?.includes(`examples/${name}`), `${name}: ${command}`)
+  }
+})
+
+describe('examples', { skip: unavailable, concurrency: 2 }, () => {
+  test('peers.js: who comes and goes, and what is no name ends nobody', async (t) => {
+    const { a, b, c } = await hosts(t, 3)
+    const ada = a.run('../examples/peers.js', 'ada')
+    c.run('fixtures/cast.js', { username: { toString: 1 } }, '2000')
+    await ada.line(/^\+ \{ toString: 1 \} 10\.77\.0\.3$/)
+    const bob = b.run('../examples/peers.js', 'bob')
+    await ada.line(at('+ bob', b))
+    await bob.line(at('+ ada', a))
+    bob.interrupt()
+    await ada.line(/^- bob \(bye\)$/)
+  })
+
+  test('told to keep to loopback they send nothing to others', async (t) => {
+    const { a, b } = await hosts(t, 2)
+    const group = ['224.0.0.1', 'ff02::1']
+    const here = a.run('fixtures/listen.js', { interfaces: '127.0.0.1' })
+    const outside = b.run('fixtures/listen.js', { group })
+    for (const listener of [here, outside]) await listener.json((said) => said.listening)
+    const scripts = readdirSync(folder).filter((name) => /\.m?js$/.test(name))
+    const programs = scripts.filter((name) => name !== 'two-processes.js')
+    for (const name of programs) a.run(`../examples/${name}`, name, '127.0.0.1')
+    for (const name of programs) await here.json((said) => said.message?.includes(`"${name}"`))
+    assert.equal(outside.values().filter((said) => said?.message).length, 0)
+  })
+
+  test('hello.js: it and the original hear each other', async (t) => {
+    const { a, b } = await hosts(t, 2)
+    const hello = a.run('../examples/hello.js', 'ada')
+    const original = b.run('fixtures/article.js')
+    await hello.line(/^Listening on: 0\.0\.0\.0:9778$/)
+    await hello.line(/^server got: {"username":"dgram"} from 10\.77\.0\.2:\d+$/)
+    await original.line(/^server got: {"username":"ada"} from 10\.77\.0\.1:\d+$/)
+    hello.interrupt()
+    assert.equal((await hello.end()).signal, 'SIGINT')
+  })
+})
