@@ -3,6 +3,7 @@
 // Each example on hosts of the lab, and what its user sees.
 
 const assert = require('node:assert/strict')
+const { execFileSync } = require('node:child_process')
 const { readFileSync, readdirSync } = require('node:fs')
 const { join } = require('node:path')
 const { describe, test } = require('node:test')
@@ -11,6 +12,15 @@ const { hosts, unavailable } = require('./hosts.js')
 const root = join(__dirname, '..')
 const folder = join(root, 'examples')
 const read = (/** @type {string} */ name) => readFileSync(join(folder, name), 'utf8')
+
+const hasPython = (() => {
+  try {
+    execFileSync('python3', ['-c', 'import sys; sys.exit(sys.version_info < (3, 10))'])
+    return true
+  } catch {
+    return false
+  }
+})()
 
 /**
  * The line of somebody who is there. Who answers first, IPv4 or IPv6, is chance.
@@ -71,4 +81,32 @@ describe('examples', { skip: unavailable, concurrency: 2 }, () => {
     hello.interrupt()
     assert.equal((await hello.end()).signal, 'SIGINT')
   })
+
+  test('dgram.js is a plain peer, and reads who the others are', async (t) => {
+    const { a, b } = await hosts(t, 2)
+    const plain = a.run('../examples/dgram.js', 'dan', a.address)
+    const peer = b.run('../examples/peers.js', 'bob')
+    await peer.line(/^\+ dan 10\.77\.0\.1$/)
+    await plain.line(/^bob 10\.77\.0\.2$/)
+    plain.interrupt()
+    await peer.line(/^- dan \(timeout\)$/)
+  })
+
+  test(
+    'dgram.py is a plain peer, and reads who the others are',
+    { skip: hasPython ? false : 'needs Python >= 3.10' },
+    async (t) => {
+      const { a, b, c } = await hosts(t, 3)
+      const python = a.start('python3', join(folder, 'dgram.py'), 'monty', a.address)
+      const peer = b.run('../examples/peers.js', 'bob')
+      const plain = c.run('../examples/dgram.js', 'dan')
+      await peer.line(/^\+ monty 10\.77\.0\.1$/)
+      await python.line(/^bob 10\.77\.0\.2$/)
+      await python.line(/^dan 10\.77\.0\.3$/)
+      await plain.line(/^monty 10\.77\.0\.1$/)
+      python.interrupt()
+      assert.equal((await python.end()).signal, 'SIGINT')
+      assert.ok(!python.lines.some((line) => line.startsWith('Traceback')))
+    }
+  )
 })
