@@ -109,4 +109,17 @@ describe('examples', { skip: unavailable, concurrency: 2 }, () => {
       assert.ok(!python.lines.some((line) => line.startsWith('Traceback')))
     }
   )
+
+  test('iterate.mjs: who comes and goes in one loop, and Ctrl-C ends it with a goodbye', async (t) => {
+    const { a, b } = await hosts(t, 2)
+    const [ada, bob] = [a, b].map((host, i) =>
+      host.run('../examples/iterate.mjs', ['ada', 'bob'][i])
+    )
+    await ada.line(at('up bob', b))
+    await bob.line(at('up ada', a))
+    ada.interrupt()
+    await ada.line(/^goodbye$/)
+    assert.equal((await ada.end()).code, 0)
+    await bob.line(/^down ada bye$/)
+  })
 })
