@@ -4,10 +4,11 @@
 
 const assert = require('node:assert/strict')
 const { execFileSync } = require('node:child_process')
-const { readFileSync, readdirSync } = require('node:fs')
+const { copyFileSync, mkdirSync, readFileSync, readdirSync, symlinkSync } = require('node:fs')
 const { join } = require('node:path')
 const { describe, test } = require('node:test')
 const { hosts, unavailable } = require('./hosts.js')
+const { temporary } = require('./preload.js')
 
 const root = join(__dirname, '..')
 const folder = join(root, 'examples')
@@ -121,5 +122,29 @@ describe('examples', { skip: unavailable, concurrency: 2 }, () => {
     await ada.line(/^goodbye$/)
     assert.equal((await ada.end()).code, 0)
     await bob.line(/^down ada bye$/)
+  })
+
+  test('typed.mts: strict, in a project of its own, and run as it says', async (t) => {
+    const project = temporary(t)
+    copyFileSync(join(folder, 'typed.mts'), join(project, 'typed.mts'))
+    mkdirSync(join(project, 'node_modules'))
+    symlinkSync(root, join(project, 'node_modules/lan-peers'))
+    symlinkSync(join(root, 'node_modules/@types'), join(project, 'node_modules/@types'))
+    const options = ['--strict', '--noEmit', '--target', 'es2022', '--module', 'node16']
+    const tsc = [require.resolve('typescript/bin/tsc'), ...options, '--skipLibCheck', 'typed.mts']
+    execFileSync(process.execPath, tsc, { cwd: project, stdio: 'inherit' })
+
+    const command = read('typed.mts').match(/^\/\/ {3}(npx esbuild .* -) \[NAME/m)?.[1]
+    assert.ok(command)
+    const { a, b, c } = await hosts(t, 3)
+    const [ada, bob] = [a, b].map((host, i) =>
+      host.start('sh', '-c', `cd '${root}' && ${command} ${['ada', 'bob'][i]}`)
+    )
+    c.run('fixtures/cast.js', { username: 'cheat', score: 'all of them' }, '2000')
+    await ada.line(/^\+ bob has 0\.0 points$/)
+    await bob.line(/^\+ ada has 0\.0 points$/)
+    await ada.line(/^\? 10\.77\.0\.3 is no player$/)
+    bob.interrupt()
+    await ada.line(/^- bob \(bye\)$/)
   })
 })
