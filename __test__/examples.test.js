@@ -7,8 +7,10 @@ const { execFileSync } = require('node:child_process')
 const { copyFileSync, mkdirSync, readFileSync, readdirSync, symlinkSync } = require('node:fs')
 const { join } = require('node:path')
 const { describe, test } = require('node:test')
-const { hosts, unavailable } = require('./hosts.js')
+const { NO_MULTICAST, hosts, unavailable } = require('./hosts.js')
+const { withNames } = require('./names.js')
 const { temporary } = require('./preload.js')
+const { nodeCommand } = require('./process.js')
 
 const root = join(__dirname, '..')
 const folder = join(root, 'examples')
@@ -162,5 +164,43 @@ describe('examples', { skip: unavailable, concurrency: 2 }, () => {
     program.interrupt()
     assert.equal((await peer.json((said) => said.down)).reason, 'bye')
     assert.equal((await program.end()).code, 130)
+  })
+
+  test('service.js as compose.yaml runs it: replicas find each other by a name, without multicast', async (t) => {
+    const compose = read('compose.yaml')
+    const script = compose.match(/^ +command: node (.*)$/m)?.[1]
+    const name = compose.match(/^ +SEEDS: (.*)$/m)?.[1]
+    assert.match(compose, new RegExp(`^services:\\n  ${name}:$`, 'm'))
+
+    const { a, b, c } = await hosts(t, 3)
+    const replicas = await Promise.all(
+      [a, b, c].map(async (host) => {
+        host.wall(NO_MULTICAST)
+        const names = await withNames(t, host)
+        await names.set(`${name} ${[a, b, c].map(({ address }) => address)}`)
+        const command = nodeCommand(`../${script}`, [host.name])
+        return names.start('env', `SEEDS=${name}`, ...command)
+      })
+    )
+    for (const [i, replica] of replicas.entries()) {
+      for (const other of [a, b, c].filter((_, k) => k !== i)) {
+        await replica.line(new RegExp(`^\\+ ${other.name} ${other.address} 8080$`))
+      }
+    }
+    const said = a.start(
+      process.execPath,
+      '-e',
+      `fetch('http://${b.address}:8080').then((all) => all.text()).then(console.log)`
+    )
+    const answer = await said.json(() => true)
+    assert.equal(answer.name, 'b')
+    assert.deepEqual(answer.others.sort(), [
+      ['a', a.address],
+      ['c', c.address]
+    ])
+    // As `docker stop` does.
+    replicas[2].child.kill('SIGTERM')
+    await replicas[0].line(/^- c \(bye\)$/)
+    assert.equal((await replicas[2].end()).code, 0)
   })
 })
