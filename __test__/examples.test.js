@@ -169,38 +169,45 @@ describe('examples', { skip: unavailable, concurrency: 2 }, () => {
   test('service.js as compose.yaml runs it: replicas find each other by a name, without multicast', async (t) => {
     const compose = read('compose.yaml')
     const script = compose.match(/^ +command: node (.*)$/m)?.[1]
-    const name = compose.match(/^ +SEEDS: (.*)$/m)?.[1]
-    assert.match(compose, new RegExp(`^services:\\n  ${name}:$`, 'm'))
+    const seeds = compose.match(/^ +SEEDS: (.*)$/m)?.[1]
+    assert.match(compose, new RegExp(`^services:\\n  ${seeds}:$`, 'm'))
 
-    const { a, b, c } = await hosts(t, 3)
-    const replicas = await Promise.all(
-      [a, b, c].map(async (host) => {
+    // As in Kubernetes there is a router between them, and one comes when the others have looked up the name.
+    const { a, b, c, r } = await hosts(t, { a: [0], b: [1], c: [1], r: [0, 1] })
+    r.exec('sysctl', '-qw', 'net.ipv4.ip_forward=1')
+    const computers = await Promise.all(
+      [a, b, c].map((host) => {
         host.wall(NO_MULTICAST)
-        const names = await withNames(t, host)
-        await names.set(`${name} ${[a, b, c].map(({ address }) => address)}`)
-        const command = nodeCommand(`../${script}`, [host.name])
-        return names.start('env', `SEEDS=${name}`, ...command)
+        host.ip(`route replace default via ${r.addresses[host === a ? 0 : 1]}`)
+        return withNames(t, host)
       })
     )
-    for (const [i, replica] of replicas.entries()) {
-      for (const other of [a, b, c].filter((_, k) => k !== i)) {
-        await replica.line(new RegExp(`^\\+ ${other.name} ${other.address} 8080$`))
-      }
+    /** @param {import('./hosts.js').Host[]} these whom the name stands for now */
+    const name = (...these) => {
+      const line = `${seeds} ${these.map(({ address }) => address)}`
+      return Promise.all(computers.map((computer) => computer.set(line)))
     }
-    const said = a.start(
-      process.execPath,
-      '-e',
-      `fetch('http://${b.address}:8080').then((all) => all.text()).then(console.log)`
-    )
-    const answer = await said.json(() => true)
+    const start = (/** @type {number} */ i) =>
+      computers[i].start('env', `SEEDS=${seeds}`, ...nodeCommand(`../${script}`, ['abc'[i]]))
+    await name(a, b)
+    const [onA, onB] = [start(0), start(1)]
+    await onA.line(/^\+ b 10\.77\.1\.2 8080$/)
+    await onB.line(/^\+ a 10\.77\.0\.1 8080$/)
+    await name(a, b, c)
+    const onC = start(2)
+    for (const replica of [onA, onB]) await replica.line(/^\+ c 10\.77\.1\.3 8080$/)
+    for (const line of [/^\+ a /, /^\+ b /]) await onC.line(line)
+
+    const get = `fetch('http://${b.address}:8080').then((all) => all.text()).then(console.log)`
+    const answer = await a.start(process.execPath, '-e', get).json(() => true)
     assert.equal(answer.name, 'b')
     assert.deepEqual(answer.others.sort(), [
       ['a', a.address],
       ['c', c.address]
     ])
     // As `docker stop` does.
-    replicas[2].child.kill('SIGTERM')
-    await replicas[0].line(/^- c \(bye\)$/)
-    assert.equal((await replicas[2].end()).code, 0)
+    onC.child.kill('SIGTERM')
+    await onA.line(/^- c \(bye\)$/)
+    assert.equal((await onC.end()).code, 0)
   })
 })
