@@ -108,9 +108,13 @@ describe('examples', { skip: unavailable, concurrency: 2 }, () => {
       await python.line(/^bob 10\.77\.0\.2$/)
       await python.line(/^dan 10\.77\.0\.3$/)
       await plain.line(/^monty 10\.77\.0\.1$/)
+      peer.interrupt()
+      await peer.end()
+      await plain.line(/^bob /)
       python.interrupt()
       assert.equal((await python.end()).signal, 'SIGINT')
       assert.ok(!python.lines.some((line) => line.startsWith('Traceback')))
+      assert.ok(!plain.lines.some((line) => line.startsWith('undefined')))
     }
   )
 

@@ -19,7 +19,8 @@ const [username = 'dgram', address] = process.argv.slice(2)
 const socket = dgram.createSocket({ type: 'udp4', reuseAddr: true })
 socket.on('message', (message, from) => {
   try {
-    console.log(JSON.parse(String(message)).username, from.address)
+    const { username } = JSON.parse(String(message))
+    if (username) console.log(username, from.address) // a goodbye comes without
   } catch {
     // anybody can send anything
   }
