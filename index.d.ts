@@ -785,7 +785,7 @@ export interface Peer {
   readonly app: string
   /**
    * Where to speak to it: where it was first heard from, as long as it is; else its newest IPv4 address, else its newest. An
-   * IPv6 address of one link comes with its interface, `fe80::1%eth0` (RFC 4007 11).
+   * IPv6 address of one link comes with its interface, `fe80::1%eth0` (RFC 4007 11), which `net.connect` takes and a URL does not.
    */
   readonly address: string
   /** The port that it announces itself from; what it listens on for your own purposes it has to say in `data`. */

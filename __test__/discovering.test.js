@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict')
 const { setTimeout: sleep } = require('node:timers/promises')
 const { describe, test } = require('node:test')
-const { ALONE, hosts, unavailable } = require('./hosts.js')
+const { ALONE, NO_MULTICAST, hosts, unavailable } = require('./hosts.js')
 const { withNames } = require('./names.js')
 const { clocks, preload } = require('./preload.js')
 const { nodeCommand, until } = require('./process.js')
@@ -74,17 +74,6 @@ const NO_UNICAST = `chain in {
   type filter hook input priority 0; policy accept;
   ct state established,related accept
   meta pkttype host iifname != lo drop
-}`
-
-/** Drops groups, in and out. */
-const NO_MULTICAST = `chain in {
-  type filter hook input priority 0;
-  meta pkttype multicast drop
-}
-chain out {
-  type filter hook output priority 0;
-  ip daddr 224.0.0.0/4 drop
-  ip6 daddr ff02::1 udp dport 9778 drop
 }`
 
 describe('discovering', { skip: unavailable, concurrency: false }, () => {

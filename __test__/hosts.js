@@ -45,6 +45,17 @@ chain out {
   oifname != lo drop
 }`
 
+/** Drops groups, in and out. */
+const NO_MULTICAST = `chain in {
+  type filter hook input priority 0;
+  meta pkttype multicast drop
+}
+chain out {
+  type filter hook output priority 0;
+  ip daddr 224.0.0.0/4 drop
+  ip6 daddr ff02::1 udp dport 9778 drop
+}`
+
 /** A network namespace, held by a process. */
 class Namespace {
   /** @param {import('node:child_process').ChildProcess} holder */
@@ -321,4 +332,4 @@ async function hosts(t, plan) {
   return built
 }
 
-module.exports = { ALONE, Host, hosts, unavailable }
+module.exports = { ALONE, Host, NO_MULTICAST, hosts, unavailable }

@@ -18,6 +18,16 @@ async function withNames(t, host) {
   mkdirSync(join(etc, 'ssl'))
   const server = host.run('fixtures/dns.js')
   await server.json((said) => said.serving)
+  const start = (/** @type {string[]} */ ...words) =>
+    host.start(
+      'unshare',
+      '--mount',
+      'sh',
+      '-c',
+      'mount --bind "$0" /etc && exec "$@"',
+      etc,
+      ...words
+    )
   return {
     server,
     /** @param {string} line of the name server's input */
@@ -25,20 +35,12 @@ async function withNames(t, host) {
       server.write(line)
       await server.json((said) => said.set === line)
     },
+    start,
     /**
      * @param {string} script
      * @param {...unknown} args
      */
-    run: (script, ...args) =>
-      host.start(
-        'unshare',
-        '--mount',
-        'sh',
-        '-c',
-        'mount --bind "$0" /etc && exec "$@"',
-        etc,
-        ...nodeCommand(script, args)
-      )
+    run: (script, ...args) => start(...nodeCommand(script, args))
   }
 }
 

@@ -123,6 +123,11 @@ class Process {
     }
   }
 
+  /** Ctrl-C: it goes to all that the terminal runs. */
+  interrupt() {
+    process.kill(-Number(this.child.pid), 'SIGINT')
+  }
+
   /** Ends it and its children, if they have not ended, and waits for that. */
   async kill() {
     if (performance.now() > this.#end + LONG_AGO) return

@@ -42,14 +42,3 @@ test(
     assert.equal(out.child.exitCode, null)
   }
 )
-
-test('examples/hello.js: two computers hear each other', { skip: unavailable }, async (t) => {
-  const { a, b } = await hosts(t, 2)
-  const [ada, grace] = [
-    a.run('../examples/hello.js', 'ada'),
-    b.run('../examples/hello.js', 'grace')
-  ]
-  await ada.line(/^Listening on: 0\.0\.0\.0:9778$/)
-  await ada.line(/^server got: {"username":"grace"} from 10\.77\.0\.2:\d+$/)
-  await grace.line(/^server got: {"username":"ada"} from 10\.77\.0\.1:\d+$/)
-})

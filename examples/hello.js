@@ -1,8 +1,11 @@
 'use strict'
 
-// Tells the network who we are, every two seconds, and prints who else is there.
+// The well-known example with dgram and cluster again: tells the network who we are, every two seconds, and prints
+// what others tell. It and the original hear each other.
 //
 //   node examples/hello.js [NAME [INTERFACES]]
+//
+// For who comes and goes see peers.js.
 
 const { cast, listen } = require('lan-peers')
 
