@@ -37,7 +37,8 @@ function load() {
         `the package ${packaged}, which npm installs beside lan-peers, but for --omit=optional, or where node_modules ` +
         'or package-lock.json are those of another system. ' +
         `To get it: ${REINSTALL}; if that does not help, delete package-lock.json, too. ` +
-        'To build it: install Rust (https://rustup.rs), then run `npm rebuild lan-peers` if lan-peers came from git or a checkout.',
+        'If lan-peers came from git or a checkout, it has to be built: install Rust (https://rustup.rs), run ' +
+        '`npm install-scripts approve lan-peers` where npm is 12 or later, and `npm rebuild lan-peers`.',
       error
     )
   }

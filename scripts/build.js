@@ -29,27 +29,27 @@ const LIBRARY = /** @type {Record<string, string>} */ ({
 
 const NEEDS = 'Building needs Rust >= 1.88 (https://rustup.rs) and a C linker'
 
-/**
- * @param {string} message
- * @returns {never}
- */
-function fail(message) {
-  console.error(`lan-peers: ${message}.`)
-  process.exit(1)
-}
+/** What keeps it from being built; not a fault of this script, so that nobody wants its stack. */
+class BuildError extends Error {}
 
 /**
+ * Builds it, or says why not and has the process end with 1.
+ *
  * @param {{ keep: boolean }} options whether what the compiler makes on the way is kept, in target/, so that the next time takes less
  */
 function build({ keep }) {
-  const here = /** @type {const} */ ([process.platform, process.arch, libc()])
-  const name = target(...here)
-  if (name === undefined) {
-    fail(`${named(...here)} is not supported so far; see lib/platform.js`)
-  }
   const folder = keep ? undefined : mkdtempSync(join(tmpdir(), 'lan-peers-build-'))
   try {
+    const here = /** @type {const} */ ([process.platform, process.arch, libc()])
+    const name = target(...here)
+    if (name === undefined) {
+      throw new BuildError(`${named(...here)} is not supported so far; see lib/platform.js`)
+    }
     replace(compiled(folder), join(ROOT, `lan-peers.${name}.node`))
+  } catch (error) {
+    if (!(error instanceof BuildError)) throw error
+    console.error(`lan-peers: ${error.message}.`)
+    process.exitCode = 1
   } finally {
     if (folder) rmSync(folder, { recursive: true, force: true })
   }
@@ -77,15 +77,17 @@ function compiled(folder) {
     ],
     { cwd: ROOT, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 64 << 20 }
   )
-  if (cargo.error) fail(`cargo could not be run (${cargo.error.message}). ${NEEDS}`)
-  if (cargo.status !== 0) fail(`cargo could not build it; its words are above. ${NEEDS}`)
+  if (cargo.error) throw new BuildError(`cargo could not be run (${cargo.error.message}). ${NEEDS}`)
+  if (cargo.status !== 0)
+    throw new BuildError(`cargo could not build it; its words are above. ${NEEDS}`)
   // Cargo says where it put the library: CARGO_TARGET_DIR and its configuration may move it.
   const library = cargo.stdout
     .split('\n')
     .filter((line) => line.startsWith('{'))
     .flatMap((line) => JSON.parse(line).filenames ?? [])
     .find((file) => file.endsWith(LIBRARY))
-  return library ?? fail(`cargo built no ${LIBRARY}`)
+  if (library === undefined) throw new BuildError(`cargo built no ${LIBRARY}`)
+  return library
 }
 
 /**
