@@ -6,6 +6,7 @@ const assert = require('node:assert/strict')
 const { execFileSync } = require('node:child_process')
 const {
   chmodSync,
+  cpSync,
   existsSync,
   mkdirSync,
   readFileSync,
@@ -184,22 +185,67 @@ describe('what is published', () => {
     assert.match(types, /No problems found/)
   })
 
-  test('without the package of the platform, the error says what to do', () => {
-    const app = project()
-    // As where a lockfile was made on another system, or with --omit=optional: it is not there, and npm says nothing.
-    const optional = join(temporary(t), 'package')
-    execFileSync('cp', ['-r', tarballs.folder, optional])
-    const manifest = JSON.parse(readFileSync(join(optional, 'package.json'), 'utf8'))
-    const optionalDependencies = { [`lan-peers-${NAME}`]: VERSION }
-    writeFileSync(
-      join(optional, 'package.json'),
-      JSON.stringify({ ...manifest, optionalDependencies })
-    )
-    const { status, output } = app.install('--omit=optional', pack(optional, temporary(t)))
-    assert.equal(status, 0, output)
-    const { stderr } = app.program('app.cjs', REQUIRE)
+  /** The package as a release has it: with the packages of platforms as optional dependencies. */
+  function released() {
+    const folder = join(temporary(t), 'package')
+    cpSync(tarballs.folder, folder, { recursive: true })
+    const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+    const names = [`lan-peers-${NAME}`, 'lan-peers-darwin-arm64']
+    const optionalDependencies = Object.fromEntries(names.map((name) => [name, VERSION]))
+    const whole = { ...manifest, optionalDependencies }
+    writeFileSync(join(folder, 'package.json'), JSON.stringify(whole))
+    return { tarball: pack(folder, temporary(t)), optionalDependencies }
+  }
+
+  /** @param {Project} app */
+  function saysWhatToDo(app) {
+    const { status, stderr } = app.program('app.cjs', REQUIRE)
+    assert.equal(status, 1)
     assert.match(stderr, /lan-peers found no native binary for \w+ \w+.* --omit=optional/)
-    assert.match(stderr, /package-lock\.json/)
+    assert.match(
+      stderr,
+      /delete node_modules and run `npm install`.* delete package-lock\.json, too/
+    )
+  }
+
+  test('without optional dependencies, the error says what to do', () => {
+    const app = project()
+    const { status, output } = app.install('--omit=optional', released().tarball)
+    assert.equal(status, 0, output)
+    saysWhatToDo(app)
+  })
+
+  test('with a lockfile made on another system, the error says what to do', () => {
+    const app = project()
+    const { tarball, optionalDependencies } = released()
+    const resolved = `file:${tarball}`
+    const manifest = { name: 'app', version: '1.0.0', dependencies: { 'lan-peers': resolved } }
+    writeFileSync(app.file('package.json'), JSON.stringify(manifest))
+    // npm has left out of it what did not fit there (npm/cli#4828).
+    const lock = {
+      name: 'app',
+      version: '1.0.0',
+      lockfileVersion: 3,
+      packages: {
+        '': manifest,
+        'node_modules/lan-peers': { version: VERSION, resolved, optionalDependencies },
+        'node_modules/lan-peers-darwin-arm64': {
+          version: VERSION,
+          resolved: 'https://registry.npmjs.org/lan-peers-darwin-arm64.tgz',
+          optional: true,
+          os: ['darwin'],
+          cpu: ['arm64']
+        }
+      }
+    }
+    writeFileSync(app.file('package-lock.json'), JSON.stringify(lock))
+    const { status, output } = app.install()
+    assert.equal(status, 0, output)
+    assert.deepEqual(
+      readdirSync(app.file('node_modules')).filter((name) => name.startsWith('lan')),
+      ['lan-peers']
+    )
+    saysWhatToDo(app)
   })
 })
 
