@@ -159,11 +159,10 @@ test('named imports work from an ECMAScript module', () => {
   assert.equal(stdout, 'function function\n')
 })
 
-test('the package of a platform is of the version of the whole', () => {
-  const { version, engines, license } = require('../package.json')
-  const platform = require('../npm/linux-x64-gnu/package.json')
-  assert.equal(platform.version, version)
-  assert.deepEqual(platform.engines, engines)
-  assert.equal(platform.license, license)
-  assert.equal(platform.main, 'lan-peers.linux-x64-gnu.node')
+test('the packages of all platforms are of the version of the whole', () => {
+  const script = join(root, 'scripts', 'platform-packages.js')
+  const { status, stderr } = spawnSync(process.execPath, [script, '--check'], { encoding: 'utf8' })
+  assert.deepEqual({ status, stderr }, { status: 0, stderr: '' })
+  const cargo = readFileSync(join(root, 'Cargo.toml'), 'utf8').match(/^version = "(.*)"$/m)
+  assert.equal(cargo?.[1], require('../package.json').version)
 })
