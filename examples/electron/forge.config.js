@@ -4,7 +4,8 @@ module.exports = {
   outDir: 'out/forge',
   packagerConfig: {
     name: 'Who is here',
-    asar: true,
+    // The system loads a native binary from a file, not from an archive.
+    asar: { unpack: '**/*.node' },
     // Without it macOS 15 and later refuse the network without asking.
     extendInfo: {
       NSLocalNetworkUsageDescription: 'Shows who else uses this app on your network.'
@@ -13,9 +14,5 @@ module.exports = {
   },
   // Node-API is the same in Node and in every Electron: there is nothing to build again.
   rebuildConfig: { onlyModules: [] },
-  plugins: [
-    // The system loads a native binary from a file, not from an archive.
-    { name: '@electron-forge/plugin-auto-unpack-natives', config: {} }
-  ],
   makers: [{ name: '@electron-forge/maker-zip' }]
 }
