@@ -4,13 +4,11 @@
 
 const assert = require('node:assert/strict')
 const { accessSync, constants } = require('node:fs')
-const { userInfo } = require('node:os')
 const { delimiter, join } = require('node:path')
 const { test } = require('node:test')
 const { hosts, unavailable } = require('./hosts.js')
 
 const APP = 'lan-peers-electron'
-const OWN = userInfo().username
 
 /** A firewall, see `wall` of a host, that refuses what we send. */
 const MUTE = `chain out {
@@ -98,7 +96,8 @@ test(
     const { a, b, c } = await hosts(t, 3)
     const markup = '<img src=x onerror=document.title=1>'
     const app = startApp(a)
-    await app.sees(({ own, nobody }) => own === OWN && nobody)
+    const user = a.exec('id', '-un').trim()
+    await app.sees(({ own, nobody }) => own === user && nobody)
     const preferences = await app.says((said) => said.preferences)
     assert.deepEqual(preferences.preferences, {
       contextIsolation: true,
@@ -110,7 +109,7 @@ test(
     const [[, address, since]] = (await app.sees((seen) => names(seen) === 'grace')).peers
     assert.equal(address, b.address)
     assert.match(since, /\d+:\d\d:\d\d/)
-    await grace.json(({ up, peer }) => up && peer.data.name === OWN)
+    await grace.json(({ up, peer }) => up && peer.data.name === user)
 
     startPeer(c, markup)
     const both = await app.sees((seen) => names(seen) === `grace,${markup}`)
