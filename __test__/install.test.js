@@ -6,7 +6,6 @@ const assert = require('node:assert/strict')
 const { execFileSync } = require('node:child_process')
 const {
   chmodSync,
-  cpSync,
   existsSync,
   mkdirSync,
   readFileSync,
@@ -131,7 +130,7 @@ describe('what is published', () => {
       'package.json'
     ])
     const platform = app.file('node_modules', `lan-peers-${NAME}`)
-    assert.deepEqual(filesIn(platform), ['README.md', BINARY, 'package.json'])
+    assert.deepEqual(filesIn(platform), ['LICENSE', 'README.md', BINARY, 'package.json'])
     const manifest = JSON.parse(
       readFileSync(app.file('node_modules/lan-peers/package.json'), 'utf8')
     )
@@ -140,6 +139,13 @@ describe('what is published', () => {
       [undefined, undefined, undefined]
     )
     assert.equal(manifest.version, VERSION)
+    // npm installs the one that fits, of this very version.
+    const platforms = Object.entries(manifest.optionalDependencies)
+    assert.deepEqual(
+      platforms.map(([name]) => name),
+      readdirSync(join(ROOT, 'npm')).map((name) => `lan-peers-${name}`)
+    )
+    for (const [, version] of platforms) assert.equal(version, VERSION)
   })
 
   test('has types, in strict mode, for each way of finding modules', () => {
@@ -185,18 +191,6 @@ describe('what is published', () => {
     assert.match(types, /No problems found/)
   })
 
-  /** The package as a release has it: with the packages of platforms as optional dependencies. */
-  function released() {
-    const folder = join(temporary(t), 'package')
-    cpSync(tarballs.folder, folder, { recursive: true })
-    const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
-    const names = [`lan-peers-${NAME}`, 'lan-peers-darwin-arm64']
-    const optionalDependencies = Object.fromEntries(names.map((name) => [name, VERSION]))
-    const whole = { ...manifest, optionalDependencies }
-    writeFileSync(join(folder, 'package.json'), JSON.stringify(whole))
-    return { tarball: pack(folder, temporary(t)), optionalDependencies }
-  }
-
   /** @param {Project} app */
   function saysWhatToDo(app) {
     const { status, stderr } = app.program('app.cjs', REQUIRE)
@@ -210,15 +204,15 @@ describe('what is published', () => {
 
   test('without optional dependencies, the error says what to do', () => {
     const app = project()
-    const { status, output } = app.install('--omit=optional', released().tarball)
+    const { status, output } = app.install('--omit=optional', tarballs.package)
     assert.equal(status, 0, output)
     saysWhatToDo(app)
   })
 
   test('with a lockfile made on another system, the error says what to do', () => {
     const app = project()
-    const { tarball, optionalDependencies } = released()
-    const resolved = `file:${tarball}`
+    const { optionalDependencies } = require(join(tarballs.folder, 'package.json'))
+    const resolved = `file:${tarballs.package}`
     const manifest = { name: 'app', version: '1.0.0', dependencies: { 'lan-peers': resolved } }
     writeFileSync(app.file('package.json'), JSON.stringify(manifest))
     // npm has left out of it what did not fit there (npm/cli#4828).

@@ -6,7 +6,6 @@ const { execFileSync, spawnSync } = require('node:child_process')
 const {
   cpSync,
   existsSync,
-  mkdirSync,
   mkdtempSync,
   readFileSync,
   rmSync,
@@ -15,6 +14,7 @@ const {
 const { tmpdir } = require('node:os')
 const { delimiter, dirname, join } = require('node:path')
 const { libc, target } = require('../lib/platform.js')
+const { pack, packRelease } = require('../scripts/pack-release.js')
 
 const ROOT = join(__dirname, '..')
 const NAME = String(target(process.platform, process.arch, libc()))
@@ -33,39 +33,14 @@ function temporary(t) {
 }
 
 /**
- * The tarballs of what is published: the package, and that of this platform with the binary of this checkout.
+ * The tarballs of what a release publishes: the package, and that of this platform with the binary of this checkout.
  *
  * @param {string} folder to put them into
  */
 function published(folder) {
-  const whole = join(folder, 'package')
-  execFileSync(process.execPath, [join(ROOT, 'scripts/package.js'), whole], { stdio: 'ignore' })
-  const platform = join(folder, 'platform')
-  mkdirSync(platform)
-  for (const file of ['package.json', 'README.md']) {
-    cpSync(join(ROOT, 'npm', NAME, file), join(platform, file))
-  }
-  cpSync(join(ROOT, BINARY), join(platform, BINARY))
-  return { package: pack(whole, folder), platform: pack(platform, folder), folder: whole }
-}
-
-/**
- * Packs a folder as it is, without running its scripts.
- *
- * @param {string} folder
- * @param {string} destination
- * @returns {string} the tarball
- */
-function pack(folder, destination) {
-  const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', destination]
-  const [{ filename }] = JSON.parse(
-    execFileSync('npm', args, {
-      cwd: folder,
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore']
-    })
-  )
-  return join(destination, filename)
+  const binary = () => join(ROOT, BINARY)
+  const { tarballs, folder: whole } = packRelease(folder, { platforms: [NAME], binary })
+  return { platform: tarballs[0], package: tarballs[1], folder: whole }
 }
 
 /** A project of a user, in an empty folder. */

@@ -1,7 +1,7 @@
 'use strict'
 
-// What scripts/wine runs on Windows' side, and scripts/sanitize under valgrind: the package in the folder that the first
-// argument names, on loopback.
+// What scripts/wine runs on Windows' side, scripts/platforms for other systems, and scripts/sanitize under valgrind: the package in
+// the folder that the first argument names, on loopback.
 // Prints a line for each trial, and fails if one does.
 
 const assert = require('node:assert/strict')
@@ -10,7 +10,7 @@ const { once } = require('node:events')
 const { networkInterfaces } = require('node:os')
 
 /** @type {typeof import('..')} */
-const { cast, interfaces, listen } = require(process.argv[2] ?? '..')
+const { cast, diagnose, discover, interfaces, listen } = require(process.argv[2] ?? '..')
 
 const HERE = { interfaces: '127.0.0.1', group: '239.77.0.1' }
 
@@ -62,6 +62,30 @@ const TRIALS = {
         assert.equal(from.address, '::1')
       }
     )
+  },
+  async 'two who discover find each other, and a goodbye is one'() {
+    const options = { ...HERE, port: 20_780 }
+    const a = discover({ name: 'a' }, options)
+    const b = discover({ name: 'b' }, options)
+    const [peer] = await once(a, 'up')
+    assert.equal(peer.data.name, 'b')
+    assert.equal(peer.address, '127.0.0.1')
+    const gone = once(a, 'down')
+    await b.close()
+    assert.equal((await gone)[1], 'bye')
+    await a.close()
+  },
+  async 'who has the key is found'() {
+    const options = { ...HERE, port: 20_781, key: Buffer.alloc(32, 7) }
+    const a = discover({ name: 'a' }, options)
+    const b = discover({ name: 'b' }, options)
+    const [peer] = await once(b, 'up')
+    assert.equal(peer.data.name, 'a')
+    await Promise.all([a.close(), b.close()])
+  },
+  async 'a diagnosis says that loopback hears itself'() {
+    const { ok, findings } = await diagnose({ ...HERE, port: 20_782, duration: 1000 })
+    assert.ok(ok, JSON.stringify(findings))
   },
   async 'a cast by route reaches its host'() {
     const route = (/** @type {number} */ port) =>
