@@ -142,7 +142,7 @@ describe('what is published', () => {
     // npm installs the one that fits, of this very version.
     const platforms = Object.entries(manifest.optionalDependencies)
     assert.deepEqual(
-      platforms.map(([name]) => name),
+      platforms.map(([name]) => name).toSorted(),
       readdirSync(join(ROOT, 'npm')).map((name) => `lan-peers-${name}`)
     )
     for (const [, version] of platforms) assert.equal(version, VERSION)
