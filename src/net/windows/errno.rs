@@ -54,6 +54,9 @@ pub const EPERM: i32 = 4048;
 /// UV_UNKNOWN.
 const UNKNOWN: i32 = 4094;
 
+/// What a send fails with where a queue is full.
+pub const QUEUE_IS_FULL: &[i32] = &[EAGAIN];
+
 /// The number of an error, which libuv, too, gives it (`uv_translate_sys_error`; WSAENETDOWN, which it does not know,
 /// goes without saying); EIO for one that has none of its own.
 pub fn of(error: &io::Error) -> i32 {
