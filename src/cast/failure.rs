@@ -35,7 +35,8 @@ impl Failure {
     /// Takes in how the last send went, and says whether that is news. A queue that is full says nothing of the
     /// state; it passes, and is counted.
     pub(super) fn change(&mut self, fault: Option<Fault>) -> bool {
-        if fault.as_ref().is_none_or(|fault| fault.errno != errno::EAGAIN) {
+        let passes = |fault: &Fault| fault.syscall == "send" && errno::QUEUE_IS_FULL.contains(&fault.errno);
+        if !fault.as_ref().is_some_and(passes) {
             self.fault = fault.map(Box::new);
         }
         self.errno() != self.told
@@ -104,5 +105,29 @@ impl Trouble {
     /// Whether there is nothing to keep.
     pub(super) fn is_over(&self) -> bool {
         self.failures().all(Failure::is_over) && !self.unresolved.contains(&true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_that_is_full_is_no_news() {
+        let fault = |syscall, errno| Some(Fault::of(syscall, errno));
+        let mut failure = Failure::default();
+        for errno in errno::QUEUE_IS_FULL {
+            assert!(!failure.change(fault("send", *errno)), "{errno}");
+            assert!(failure.change(fault("socket", *errno)), "{errno}");
+            assert!(!failure.change(None));
+        }
+        assert!(failure.change(fault("send", errno::ENETDOWN)));
+        assert!(matches!(failure.tell(), News::Failed(_)));
+        assert!(!failure.change(fault("send", errno::EAGAIN)), "it says nothing of the interface");
+        assert!(failure.get().is_some());
+        assert!(failure.change(None));
+        assert!(matches!(failure.tell(), News::Recovered));
+        // Linux says that of memory.
+        assert_eq!(failure.change(fault("send", errno::ENOBUFS)), !cfg!(target_os = "macos"));
     }
 }

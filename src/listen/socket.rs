@@ -92,8 +92,8 @@ impl Socket {
         }
         let error = self.socket.join(group, interface).err();
         match error.as_ref().map(errno::of) {
-            // EADDRINUSE: it has joined, on an interface that shares its address with this one, as those of
-            // virtual machines on macOS do.
+            // EADDRINUSE: it has joined. On macOS a membership outlives the absence of its interface, and could not be
+            // ended during it.
             None | Some(errno::EADDRINUSE) => {
                 self.memberships += 1;
                 Joined::Yes

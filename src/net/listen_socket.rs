@@ -117,8 +117,9 @@ impl ListenSocket {
     /// Joins `group` on one interface.
     ///
     /// # Errors
-    /// EADDRINUSE if already joined; ENODEV for an unknown interface; ENOBUFS beyond
-    /// `net.ipv4.igmp_max_memberships` (20) IPv4 memberships of one socket on Linux, 4,095 on macOS.
+    /// EADDRINUSE if already joined; ENODEV for an unknown interface, which is EADDRNOTAVAIL on macOS and Windows;
+    /// ENOBUFS beyond `net.ipv4.igmp_max_memberships` (20) IPv4 memberships of one socket on Linux. On macOS it may have
+    /// 4,095 (IP_MAX_MEMBERSHIPS).
     pub fn join(&self, group: IpAddr, interface: InterfaceIndex) -> io::Result<()> {
         faults::at(Call::Join, Some(interface))?;
         match (group, self.hears) {

@@ -148,7 +148,7 @@ impl SendSocket {
     /// Sends one datagram. "Sent" means handed to the interface: without a carrier it goes nowhere.
     ///
     /// # Errors
-    /// EAGAIN when the interface's queue is full; EPERM from a firewall; ENETUNREACH when the interface is
+    /// EAGAIN, or on macOS ENOBUFS, when a queue is full; EPERM from a firewall; ENETUNREACH when the interface is
     /// down or the address gone; EACCES to a broadcast address by a [`SendOptions::Routed`] socket; EMSGSIZE
     /// for more than [`super::MAX_PAYLOAD`] bytes.
     pub fn send(&mut self, payload: &[u8], to: SocketAddr) -> io::Result<()> {

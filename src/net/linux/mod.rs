@@ -17,8 +17,8 @@ pub use clock::suspended;
 pub(super) use interfaces::{AddressStates, is_for_the_system, netmask_length};
 pub(super) use monitor::{subscribe, take_in};
 pub(super) use options::{
-    bind_shared, drops, hear_own_groups_only, must_join_to_send, prepare_sending, route_by_interface,
-    set_receive_buffer, share_port,
+    bind_shared, drops, hear_own_groups_only, join_v4, leave_v4, must_join_to_send, prepare_sending,
+    route_by_interface, set_receive_buffer, share_port,
 };
 pub(super) use poller::Poller;
 pub use receive::Datagrams;

@@ -2,13 +2,13 @@
 
 use std::io;
 use std::mem;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsRawFd, RawFd};
 
-use socket2::{SockAddr, Socket};
+use socket2::{InterfaceIndexOrAddress, SockAddr, Socket};
 
-use crate::net::Family;
 use crate::net::unix::set;
+use crate::net::{Family, InterfaceIndex};
 
 /// Keeps from a socket the groups that others have joined (IP_MULTICAST_ALL of ip(7), IPV6_MULTICAST_ALL).
 pub(in crate::net) fn hear_own_groups_only(socket: &Socket, family: Family) -> io::Result<()> {
@@ -39,6 +39,20 @@ pub(in crate::net) fn bind_shared(socket: &Socket, to: &SockAddr) -> Result<(), 
         }
         bound => bound.map_err(|error| ("bind", error)),
     }
+}
+
+/// Joins an IPv4 group on an interface (IP_ADD_MEMBERSHIP of ip(7)).
+pub(in crate::net) fn join_v4(socket: &Socket, group: Ipv4Addr, interface: InterfaceIndex) -> io::Result<()> {
+    socket.join_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(interface.0))
+}
+
+/// Leaves an IPv4 group on an interface.
+pub(in crate::net) fn leave_v4(
+    socket: &Socket,
+    group: Ipv4Addr,
+    interface: InterfaceIndex,
+) -> io::Result<()> {
+    socket.leave_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(interface.0))
 }
 
 /// There is nothing to prepare for sending.

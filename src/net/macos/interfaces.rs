@@ -28,6 +28,9 @@ pub(in crate::net) unsafe fn netmask_length(netmask: *const libc::sockaddr, _: l
     usize::from(unsafe { (*netmask).sa_len })
 }
 
+// The number has the length of the request in it, which the kernel compares with its own.
+const _: () = assert!(libc::SIOCGIFAFLAG_IN6 == 0xc120_6949 && mem::size_of::<libc::in6_ifreq>() == 0x120);
+
 /// Tells the states of IPv6 addresses: SIOCGIFAFLAG_IN6, on a socket of the family.
 pub(in crate::net) struct AddressStates(io::Result<Socket>);
 

@@ -1,6 +1,7 @@
 //! Notices that interfaces and addresses change: route(4).
 
 use std::io;
+use std::mem;
 
 use socket2::{Domain, Socket, Type};
 
@@ -9,6 +10,18 @@ use crate::net::{Changes, InterfaceIndex};
 /// Room for messages in bytes. The socket begins with 8 KiB, tells of every route there is, too, and drops what has
 /// no room without a word.
 const BUFFER: usize = 256 << 10;
+
+/// Where a message has what is read of it.
+const KIND: usize = mem::offset_of!(libc::if_msghdr, ifm_type);
+const FLAGS: usize = mem::offset_of!(libc::if_msghdr, ifm_flags);
+const INDEX: usize = mem::offset_of!(libc::if_msghdr, ifm_index);
+
+const _: () = {
+    assert!(KIND == mem::offset_of!(libc::rt_msghdr, rtm_type));
+    assert!(KIND == mem::offset_of!(libc::ifa_msghdr, ifam_type));
+    // As net/if.h and net/route.h lay them out, whose names libc has.
+    assert!(KIND == 3 && FLAGS == 8 && INDEX == 12);
+};
 
 /// A socket that is told of changes from now on. On failure says which call failed.
 pub(in crate::net) fn subscribe() -> Result<Socket, (&'static str, io::Error)> {
@@ -22,15 +35,15 @@ pub(in crate::net) fn subscribe() -> Result<Socket, (&'static str, io::Error)> {
 /// Notes what one read brought: one message, an `rt_msghdr` or of its kin, of net/route.h and net/if.h. They all begin
 /// with length, version and kind. Only of what is gone it matters what: the rest is listed again.
 pub(in crate::net) fn take_in(message: &[u8], changes: &mut Changes) {
-    let Some(kind) = message.get(3).map(|kind| libc::c_int::from(*kind)) else { return };
+    let Some(kind) = message.get(KIND).map(|kind| libc::c_int::from(*kind)) else { return };
     match kind {
         libc::RTM_NEWADDR | libc::RTM_DELADDR => changes.any = true,
         libc::RTM_IFINFO => {
             changes.any = true;
             // The kernel switches an interface off before it takes it away (`ifnet_detach`), and tells of that
             // alone. One that was only switched off is none the worse for being joined again.
-            let flags = word(message, 8).map(i32::from_ne_bytes);
-            let index = message.get(12..14).and_then(|index| index.try_into().ok()).map(u16::from_ne_bytes);
+            let flags = bytes(message, FLAGS).map(i32::from_ne_bytes);
+            let index = bytes(message, INDEX).map(u16::from_ne_bytes);
             if let Some((flags, index)) = flags.zip(index)
                 && flags & libc::IFF_UP == 0
             {
@@ -42,8 +55,8 @@ pub(in crate::net) fn take_in(message: &[u8], changes: &mut Changes) {
     }
 }
 
-fn word(message: &[u8], at: usize) -> Option<[u8; 4]> {
-    message.get(at..at + 4)?.try_into().ok()
+fn bytes<const LENGTH: usize>(message: &[u8], at: usize) -> Option<[u8; LENGTH]> {
+    message.get(at..at + LENGTH)?.try_into().ok()
 }
 
 #[cfg(test)]

@@ -9,6 +9,13 @@ use socket2::Socket;
 use crate::net::one_by_one::Arrival;
 use crate::net::unix::{Control, packet_info, sender};
 
+// What `ip_savecontrol` and `ip6_savecontrol_v4` of the kernel write, after headers that are aligned to 4 bytes.
+const _: () = {
+    assert!(libc::IP_PKTINFO == 26 && mem::size_of::<libc::in_pktinfo>() == 12);
+    assert!(libc::IPV6_RECVPKTINFO == 61 && libc::IPV6_PKTINFO == 46);
+    assert!(mem::size_of::<libc::in6_pktinfo>() == 20 && mem::size_of::<libc::cmsghdr>() == 12);
+};
+
 /// Reads a datagram into `slot`; `None` if it came without packet info.
 ///
 /// # Errors

@@ -16,3 +16,5 @@ pub(super) use options::{
     address_for, bind_free, join, join_source, leave, leave_source, prepare_listening, send_by_interface,
     set, tell_packet_info,
 };
+#[cfg(target_os = "macos")]
+pub(super) use options::{join_group, leave_group};

@@ -5,9 +5,9 @@ use std::mem;
 use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 use std::os::fd::AsRawFd;
 
-use socket2::{InterfaceIndexOrAddress, SockAddr, Socket};
+use socket2::{SockAddr, Socket};
 
-use crate::net::imp::{hear_own_groups_only, route_by_interface, share_port};
+use crate::net::imp::{hear_own_groups_only, join_v4, leave_v4, route_by_interface, share_port};
 use crate::net::{Family, InterfaceIndex};
 
 /// Asks for packet info with each datagram and for no group but the socket's own.
@@ -43,7 +43,7 @@ pub(in crate::net) fn address_for(group: Ipv4Addr) -> IpAddr {
 /// Joins a group on an interface.
 pub(in crate::net) fn join(socket: &Socket, group: IpAddr, interface: InterfaceIndex) -> io::Result<()> {
     match group {
-        IpAddr::V4(group) => socket.join_multicast_v4_n(&group, &by_index(interface)),
+        IpAddr::V4(group) => join_v4(socket, group, interface),
         IpAddr::V6(group) => socket.join_multicast_v6(&group, interface.0),
     }
 }
@@ -51,13 +51,9 @@ pub(in crate::net) fn join(socket: &Socket, group: IpAddr, interface: InterfaceI
 /// Leaves a group on an interface.
 pub(in crate::net) fn leave(socket: &Socket, group: IpAddr, interface: InterfaceIndex) -> io::Result<()> {
     match group {
-        IpAddr::V4(group) => socket.leave_multicast_v4_n(&group, &by_index(interface)),
+        IpAddr::V4(group) => leave_v4(socket, group, interface),
         IpAddr::V6(group) => socket.leave_multicast_v6(&group, interface.0),
     }
-}
-
-fn by_index(interface: InterfaceIndex) -> InterfaceIndexOrAddress {
-    InterfaceIndexOrAddress::Index(interface.0)
 }
 
 /// Sends multicast and broadcast by the interface with this index. By address alone, two interfaces that
@@ -75,6 +71,35 @@ pub(in crate::net) fn send_by_interface(
     };
     set(socket, libc::IPPROTO_IP, libc::IP_MULTICAST_IF, &request)?;
     route_by_interface(socket, index)
+}
+
+/// Joins an IPv4 group on an interface (MCAST_JOIN_GROUP of RFC 3678).
+#[cfg(any(target_os = "macos", test))]
+pub(in crate::net) fn join_group(
+    socket: &Socket,
+    group: Ipv4Addr,
+    interface: InterfaceIndex,
+) -> io::Result<()> {
+    set(socket, libc::IPPROTO_IP, libc::MCAST_JOIN_GROUP, &group_request(group, interface))
+}
+
+/// Ends what [`join_group`] with the same arguments began.
+#[cfg(any(target_os = "macos", test))]
+pub(in crate::net) fn leave_group(
+    socket: &Socket,
+    group: Ipv4Addr,
+    interface: InterfaceIndex,
+) -> io::Result<()> {
+    set(socket, libc::IPPROTO_IP, libc::MCAST_LEAVE_GROUP, &group_request(group, interface))
+}
+
+#[cfg(any(target_os = "macos", test))]
+fn group_request(group: Ipv4Addr, interface: InterfaceIndex) -> libc::group_req {
+    // SAFETY: all zero is a value of it. Nothing uninitialised goes to the system: it has padding.
+    let mut request: libc::group_req = unsafe { mem::zeroed() };
+    request.gr_interface = interface.0;
+    request.gr_group = storage(group);
+    request
 }
 
 /// Joins a group on an interface for what one sender sends to it (MCAST_JOIN_SOURCE_GROUP, ip(7); RFC 3678).
@@ -130,4 +155,33 @@ pub(in crate::net) fn set<T>(
         )
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use socket2::{Domain, Protocol, Type};
+
+    use super::*;
+    use crate::net::interfaces;
+
+    #[test]
+    fn a_group_is_joined_once_on_the_interface_that_is_named() {
+        let interfaces = interfaces().unwrap();
+        let loopback = interfaces.iter().find(|interface| interface.loopback).expect("a host has a loopback");
+        let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP)).unwrap();
+        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+        let group = Ipv4Addr::new(239, 255, 77, 78);
+        let source = Ipv4Addr::LOCALHOST;
+        let refused = |result: io::Result<()>| result.unwrap_err().raw_os_error();
+        // One way to join is as good as the other, and takes the place of the other, where there are two.
+        join_group(&socket, group, loopback.index).unwrap();
+        assert_eq!(refused(join(&socket, group.into(), loopback.index)), Some(libc::EADDRINUSE));
+        leave(&socket, group.into(), loopback.index).unwrap();
+        assert_eq!(refused(leave_group(&socket, group, loopback.index)), Some(libc::EADDRNOTAVAIL));
+        assert!(join_group(&socket, group, InterfaceIndex(0x7fff_fff0)).is_err(), "there is none such");
+        join_source(&socket, group, source, loopback.index).unwrap();
+        leave_source(&socket, group, source, loopback.index).unwrap();
+    }
 }

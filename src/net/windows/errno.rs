@@ -54,6 +54,9 @@ pub const EPERM: i32 = 4048;
 /// UV_UNKNOWN.
 const UNKNOWN: i32 = 4094;
 
+/// What a send fails with where a queue is full.
+pub const QUEUE_IS_FULL: &[i32] = &[EAGAIN];
+
 /// The number of an error, which libuv, too, gives it (`uv_translate_sys_error`; WSAENETDOWN, which it does not know,
 /// goes without saying); EIO for one that has none of its own.
 pub fn of(error: &io::Error) -> i32 {
@@ -79,7 +82,7 @@ fn translate(code: i32) -> i32 {
         WSAENOBUFS => ENOBUFS,
         WSAENOTSOCK => ENOTSOCK,
         _ => match code.cast_unsigned() {
-            ERROR_ACCESS_DENIED => EACCES,
+            ERROR_ACCESS_DENIED => EPERM,
             ERROR_HOST_UNREACHABLE => EHOSTUNREACH,
             ERROR_INVALID_PARAMETER => EINVAL,
             ERROR_NETWORK_UNREACHABLE => ENETUNREACH,
@@ -98,7 +101,7 @@ mod tests {
     #[test]
     fn numbers() {
         for (code, number) in
-            [(10048, 4091), (10013, 4092), (10051, 4062), (5, 4092), (ENODEV, ENODEV), (1, 4094)]
+            [(10048, 4091), (10013, 4092), (10051, 4062), (5, 4048), (ENODEV, ENODEV), (1, 4094)]
         {
             assert_eq!(of(&io::Error::from_raw_os_error(code)), number, "{code}");
         }

@@ -22,6 +22,13 @@ use crate::net::one_by_one::Arrival;
 #[repr(C, align(8))]
 struct Control([u8; 64]);
 
+// What WSA_CMSG_DATA and WSA_CMSG_LEN of ws2def.h make of it: the data follows the header at once, aligned as a pointer is.
+const _: () = {
+    assert!(mem::size_of::<CMSGHDR>() == mem::size_of::<usize>() + 8);
+    assert!(mem::size_of::<CMSGHDR>().is_multiple_of(mem::align_of::<usize>()));
+    assert!(mem::size_of::<IN_PKTINFO>() == 8 && mem::size_of::<IN6_PKTINFO>() == 20);
+};
+
 /// The type of WSARecvMsg.
 type ReceiveFunction = unsafe extern "system" fn(
     SOCKET,
@@ -156,6 +163,13 @@ mod tests {
         let expected = Some((IpAddr::from([224, 0, 0, 1]), InterfaceIndex(7)));
         assert_eq!(packet_info(&v4), expected);
         assert_eq!(packet_info(&[message(IPPROTO_IP, 0, &[1]), v4.clone()].concat()), expected);
+        let group = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+        let v6 = message(IPPROTO_IPV6, IPV6_PKTINFO, &[&group.octets()[..], &[9, 0, 0, 0]].concat());
+        assert_eq!(packet_info(&v6), Some((group.into(), InterfaceIndex(9))));
+        assert_eq!(
+            packet_info(&[message(IPPROTO_IPV6, 0, &[1; 9]), v6].concat()).map(|info| info.1.0),
+            Some(9)
+        );
         assert_eq!(packet_info(&v4[..23]), None, "cut");
         assert_eq!(packet_info(&message(IPPROTO_IP, IP_PKTINFO, &[1])), None, "short");
         assert_eq!(packet_info(&[0; 64]), None, "no length");
