@@ -3,7 +3,7 @@
 const { existsSync } = require('node:fs')
 const { join } = require('node:path')
 const { TARGETS, libc, named, target } = require('./lib/platform.js')
-const { version } = require('./package.json')
+const version = require('./lib/version.js')
 
 /** @typedef {import('./binding')} Binding */
 

@@ -6,7 +6,7 @@ const { Environment } = require('./lib/environment.js')
 const errors = require('./lib/errors.js')
 const { describe } = require('./lib/interfaces.js')
 const { Listener } = require('./lib/listener.js')
-const { validInterfaces } = require('./lib/options.js')
+const { diagnoseOptions, validInterfaces } = require('./lib/options.js')
 
 const environment = new Environment(binding)
 
@@ -36,8 +36,10 @@ const interfaces = (pattern = []) => {
 
 /** @type {import('./index').diagnose} */
 const diagnose = (options) => {
+  const settings = diagnoseOptions(binding, options)
+  // As published it is a file of its own, which does not make the others take longer to load.
   const { diagnose } = require('./lib/diagnosis/diagnose.js')
-  return diagnose(environment, options)
+  return diagnose({ listen, cast }, settings)
 }
 
 module.exports = { listen, cast, discover, interfaces, diagnose }

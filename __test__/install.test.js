@@ -127,6 +127,7 @@ describe('what is published', () => {
       'bin/lan-peers.js',
       'index.d.ts',
       'index.js',
+      'lib/diagnosis/diagnose.js',
       'package.json'
     ])
     const platform = app.file('node_modules', `lan-peers-${NAME}`)

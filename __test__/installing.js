@@ -3,14 +3,7 @@
 // Installs lan-peers into empty folders as a user does, from tarballs, without the registry.
 
 const { execFileSync, spawnSync } = require('node:child_process')
-const {
-  cpSync,
-  existsSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync
-} = require('node:fs')
+const { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } = require('node:fs')
 const { tmpdir } = require('node:os')
 const { delimiter, dirname, join } = require('node:path')
 const { libc, target } = require('../lib/platform.js')

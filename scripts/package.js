@@ -1,7 +1,8 @@
 'use strict'
 
 // Puts the package together as it is published, into target/package or the folder that is named: the JavaScript of lib/ in
-// one file, and that of the command in another, which loads in two thirds of the time that a dozen take, and what else a user needs.
+// one file, which loads in two thirds of the time that a dozen take, that of the diagnosis and of the command in others, and what else
+// a user needs.
 //
 //   node scripts/package.js [FOLDER]
 
@@ -16,13 +17,13 @@ const COPIED = ['index.d.ts', 'README.md', 'CHANGELOG.md', 'LICENSE']
 
 rmSync(FOLDER, { recursive: true, force: true })
 mkdirSync(FOLDER, { recursive: true })
-for (const file of ['index.js', 'bin/lan-peers.js']) {
+for (const file of ['index.js', 'lib/diagnosis/diagnose.js', 'bin/lan-peers.js']) {
   buildSync({
     entryPoints: [join(ROOT, file)],
     outfile: join(FOLDER, file),
     bundle: true,
-    // What the command is for is there once, and so is the version.
-    external: ['../index.js', './package.json', 'lan-peers/package.json'],
+    // What the command is for is there once.
+    external: ['../index.js', './lib/diagnosis/diagnose.js'],
     platform: 'node',
     target: 'node20',
     // Less to parse, in lines that a stack trace can name.

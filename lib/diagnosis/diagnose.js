@@ -1,16 +1,14 @@
 'use strict'
 
 const { randomBytes } = require('node:crypto')
+const { isIPv4 } = require('node:net')
 const { setTimeout: sleep } = require('node:timers/promises')
-const { Caster } = require('../caster.js')
-const { Listener } = require('../listener.js')
-const { diagnoseOptions, isIPv4 } = require('../options.js')
 const { findings } = require('./findings.js')
 const { Heard } = require('./heard.js')
 const host = require('./host.js')
 
 /**
- * @typedef {import('../environment.js').Environment} Environment
+ * @typedef {Pick<typeof import('../../index'), 'listen' | 'cast'>} Api
  * @typedef {import('../errors.js').CodedError} CodedError
  * @typedef {import('../../index').Interface} Interface
  * @typedef {import('../../index').InterfaceUse<'joined' | 'skipped' | 'waiting' | 'failing'>} Use
@@ -27,23 +25,15 @@ const PROBE_INTERVAL = 500
 const PROBE = '"lan-peers diagnose '
 
 /**
- * Tries out what this computer's network lets through. See `diagnose` in index.d.ts.
+ * Tries out what this computer's network lets through, by what everybody else uses. See `diagnose` in index.d.ts.
  *
- * @param {Environment} environment
- * @param {unknown} options
- */
-function diagnose(environment, options) {
-  return run(environment, diagnoseOptions(environment.binding, options))
-}
-
-/**
- * @param {Environment} environment
- * @param {ReturnType<typeof diagnoseOptions>} options
+ * @param {Api} api
+ * @param {ReturnType<typeof import('../options.js').diagnoseOptions>} options
  * @returns {Promise<import('../../index').Report>}
  */
-async function run(environment, { signal, duration, ...settings }) {
+async function diagnose(api, { signal, duration, ...settings }) {
   signal?.throwIfAborted()
-  const trial = new Trial(environment, settings)
+  const trial = new Trial(api, settings)
   try {
     await sleep(duration, undefined, { signal })
     return await trial.report(duration)
@@ -67,24 +57,22 @@ class Trial {
   #caster
 
   /**
-   * @param {Environment} environment
+   * @param {Api} api
    * @param {{ groups: string[], port: number, interfaces: string[] }} settings
    */
-  constructor(environment, settings) {
+  constructor({ listen, cast }, settings) {
     this.#settings = settings
     const { groups: group, port, interfaces } = settings
-    const listen = (/** @type {number} */ port) =>
-      new Listener(environment, { group, port, interfaces })
     try {
-      this.#listener = listen(port)
+      this.#listener = listen({ group, port, interfaces })
     } catch (error) {
       this.#refused = /** @type {CodedError} */ (error)
       // Whether the rest works can be told with any port.
-      this.#listener = listen(0)
+      this.#listener = listen({ group, port: 0, interfaces })
     }
     this.#listener.on('message', (message, from) => this.#hear(message, from))
     const to = { group, port: this.#listener.address().port, interfaces, ttl: 0 }
-    this.#caster = new Caster(environment, this.#probe, PROBE_INTERVAL, to)
+    this.#caster = cast(this.#probe, PROBE_INTERVAL, to)
     for (const handle of [this.#listener, this.#caster]) {
       handle.on('warning', (warning) => this.#warnings.push(warning))
     }
@@ -106,8 +94,8 @@ class Trial {
    */
   async report(duration) {
     const { groups, port, interfaces: patterns } = this.#settings
-    const sending = new Map(usesOf(this.#caster).map((one) => [one.index, one]))
-    const interfaces = usesOf(this.#listener).map((one) => ({
+    const sending = new Map(this.#caster.interfaces().map((one) => [one.index, one]))
+    const interfaces = this.#listener.interfaces().map((one) => ({
       ...one,
       IPv4: this.#use('IPv4', one, sending.get(one.index)),
       IPv6: this.#use('IPv6', one, sending.get(one.index))
@@ -163,13 +151,6 @@ class Trial {
     await Promise.all([this.#listener.close(), this.#caster.close()])
   }
 }
-
-/**
- * What an object does with each interface.
- *
- * @param {Listener | Caster} handle
- */
-const usesOf = (handle) => /** @type {Interface[]} */ (handle.interfaces())
 
 /**
  * Whether something can be heard: on loopback only where that was asked for.

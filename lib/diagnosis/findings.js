@@ -2,7 +2,7 @@
 
 // What is in the way, from what was found, with the cure. It asks nobody, so that every system can be judged on any.
 
-const { isIPv4 } = require('../options.js')
+const { isIPv4 } = require('node:net')
 const { isLoopback } = require('./host.js')
 
 /**

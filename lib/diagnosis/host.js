@@ -8,6 +8,7 @@ const { existsSync, readFileSync, readdirSync, readlinkSync } = require('node:fs
 const { isIPv6 } = require('node:net')
 const os = require('node:os')
 const { libc } = require('../platform.js')
+const version = require('../version.js')
 
 /** @typedef {import('../../index').DiagnosedInterface} DiagnosedInterface */
 
@@ -26,7 +27,7 @@ function versions() {
   const { node, electron } = process.versions
   const library = libc()
   return {
-    'lan-peers': require('lan-peers/package.json').version,
+    'lan-peers': version,
     node,
     ...(electron && { electron }),
     system: [distribution(), `${os.type()} ${os.release()}`, process.arch, library]

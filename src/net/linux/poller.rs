@@ -101,8 +101,8 @@ impl Poller {
             return self.wait_by_milliseconds(events, timeout.map_or(-1, |_| 0));
         };
         let timeout = libc::timespec {
-            // A time that does not fit is longer than anything runs.
-            tv_sec: timeout.as_secs().try_into().unwrap_or(libc::time_t::MAX),
+            // 68 years are longer than anything runs.
+            tv_sec: i32::try_from(timeout.as_secs()).unwrap_or(i32::MAX).into(),
             tv_nsec: timeout.subsec_nanos().into(),
         };
         if self.has_pwait2.load(Ordering::Relaxed) {

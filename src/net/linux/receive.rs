@@ -67,7 +67,7 @@ impl Datagrams {
                 socket.socket().as_raw_fd(),
                 self.headers.as_mut_ptr(),
                 BATCH as libc::c_uint,
-                libc::MSG_DONTWAIT,
+                libc::MSG_DONTWAIT as _, // unsigned in musl
                 ptr::null_mut(),
             )
         };
