@@ -296,17 +296,27 @@ test(
   }
 )
 
-test('a kernel that does not know IPV6_MULTICAST_ALL will do', { skip }, async (t) => {
-  const { a, b } = await hosts(t, 2)
-  const old = preload(t, 'no-multicast-all.c')
-  const script = join(__dirname, 'fixtures', 'listen.js')
-  const listener = b.start('env', old, process.execPath, script, JSON.stringify({ group: BOTH }))
-  await listener.json((said) => said.listening)
-  a.run('fixtures/cast.js', 'hello', '50', { group: BOTH })
-  for (const family of ['IPv4', 'IPv6']) {
-    await listener.json((said) => said.message === 'hello' && said.from.family === family)
+test(
+  'a system that knows neither IP_MULTICAST_ALL nor IPV6_MULTICAST_ALL will do',
+  { skip },
+  async (t) => {
+    const { a, b } = await hosts(t, 2)
+    const old = preload(t, 'no-multicast-all.c')
+    const script = join(__dirname, 'fixtures', 'listen.js')
+    const listener = b.start('env', old, process.execPath, script, JSON.stringify({ group: BOTH }))
+    await listener.json((said) => said.listening)
+    // What others have joined comes, too, and is for none of us.
+    const other = '239.77.29.49'
+    const neighbour = b.run('fixtures/listen.js', { group: other })
+    a.run('fixtures/cast.js', 'not for us', '50', { group: other })
+    await neighbour.json((said) => said.message === 'not for us')
+    a.run('fixtures/cast.js', 'hello', '50', { group: BOTH })
+    for (const family of ['IPv4', 'IPv6']) {
+      await listener.json((said) => said.message === 'hello' && said.from.family === family)
+    }
+    assert.ok(!listener.values().some((said) => said?.message === 'not for us'))
   }
-})
+)
 
 test(
   'a kernel without IPv6 is no error, and a warning where there is nothing else',

@@ -12,13 +12,15 @@ use crate::net::{Family, InterfaceIndex};
 
 /// Keeps from a socket the groups that others have joined (IP_MULTICAST_ALL of ip(7), IPV6_MULTICAST_ALL).
 pub(in crate::net) fn hear_own_groups_only(socket: &Socket, family: Family) -> io::Result<()> {
-    match family {
+    let set = match family {
         Family::V4 => socket.set_multicast_all_v4(false),
-        // Linux before 4.20 does not know it. Then such datagrams come, and are for none of our members.
-        Family::V6 => match socket.set_multicast_all_v6(false) {
-            Err(error) if error.raw_os_error() == Some(libc::ENOPROTOOPT) => Ok(()),
-            result => result,
-        },
+        Family::V6 => socket.set_multicast_all_v6(false),
+    };
+    match set {
+        // Linux before 4.20 does not know it for IPv6; what only resembles Linux, as qemu does, for neither. Then such datagrams come,
+        // and are for none of our members.
+        Err(error) if error.raw_os_error() == Some(libc::ENOPROTOOPT) => Ok(()),
+        set => set,
     }
 }
 
