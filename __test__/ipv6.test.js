@@ -297,13 +297,14 @@ test(
 )
 
 test(
-  'a system that knows neither IP_MULTICAST_ALL nor IPV6_MULTICAST_ALL will do',
+  'a system that does not know IP_MULTICAST_ALL, IPV6_MULTICAST_ALL and IP_UNICAST_IF will do',
   { skip },
   async (t) => {
     const { a, b } = await hosts(t, 2)
-    const old = preload(t, 'no-multicast-all.c')
-    const script = join(__dirname, 'fixtures', 'listen.js')
-    const listener = b.start('env', old, process.execPath, script, JSON.stringify({ group: BOTH }))
+    const old = preload(t, 'fewer-options.c')
+    const onB = (/** @type {string} */ name, /** @type {string[]} */ ...args) =>
+      b.start('env', old, process.execPath, join(__dirname, 'fixtures', name), ...args)
+    const listener = onB('listen.js', JSON.stringify({ group: BOTH }))
     await listener.json((said) => said.listening)
     // What others have joined comes, too, and is for none of us.
     const other = '239.77.29.49'
@@ -315,6 +316,12 @@ test(
       await listener.json((said) => said.message === 'hello' && said.from.family === family)
     }
     assert.ok(!listener.values().some((said) => said?.message === 'not for us'))
+
+    const there = a.run('fixtures/listen.js')
+    onB('cast.js', 'from b', '50', JSON.stringify({ broadcast: true }))
+    for (const group of ['224.0.0.1', null]) {
+      await there.json((said) => said.message === 'from b' && said.from.group === group)
+    }
   }
 )
 

@@ -10,18 +10,13 @@ use socket2::{InterfaceIndexOrAddress, SockAddr, Socket};
 use crate::net::unix::set;
 use crate::net::{Family, InterfaceIndex};
 
-/// Keeps from a socket the groups that others have joined (IP_MULTICAST_ALL of ip(7), IPV6_MULTICAST_ALL).
+/// Keeps from a socket the groups that others have joined (IP_MULTICAST_ALL of ip(7), IPV6_MULTICAST_ALL). Where that is not
+/// known they come, and are for none of our members.
 pub(in crate::net) fn hear_own_groups_only(socket: &Socket, family: Family) -> io::Result<()> {
-    let set = match family {
+    unless_unknown(match family {
         Family::V4 => socket.set_multicast_all_v4(false),
         Family::V6 => socket.set_multicast_all_v6(false),
-    };
-    match set {
-        // Linux before 4.20 does not know it for IPv6; what only resembles Linux, as qemu does, for neither. Then such datagrams come,
-        // and are for none of our members.
-        Err(error) if error.raw_os_error() == Some(libc::ENOPROTOOPT) => Ok(()),
-        set => set,
-    }
+    })
 }
 
 /// Lets other sockets have the same port (SO_REUSEADDR).
@@ -67,10 +62,17 @@ pub(in crate::net) fn must_join_to_send(_from: IpAddr) -> bool {
     false
 }
 
-/// Sends broadcast by the interface with this index (IP_UNICAST_IF).
+/// Sends broadcast by the interface with this index (IP_UNICAST_IF); where that is not known, by the one that has the address
+/// in its network.
 pub(in crate::net) fn route_by_interface(socket: &Socket, index: libc::c_int) -> io::Result<()> {
     // In network byte order: net/ipv4/ip_sockglue.c of the kernel.
-    set(socket, libc::IPPROTO_IP, libc::IP_UNICAST_IF, &index.to_be())
+    unless_unknown(set(socket, libc::IPPROTO_IP, libc::IP_UNICAST_IF, &index.to_be()))
+}
+
+/// What came of setting an option that can be done without, where the system does not know it: Linux before 4.20 one of these, and
+/// what only resembles Linux, as qemu does, others.
+fn unless_unknown(set: io::Result<()>) -> io::Result<()> {
+    set.or_else(|error| if error.raw_os_error() == Some(libc::ENOPROTOOPT) { Ok(()) } else { Err(error) })
 }
 
 /// Asks for SO_RCVBUF and, where the system's limit `net.core.rmem_max` cut it, for SO_RCVBUFFORCE, which
