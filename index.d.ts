@@ -96,9 +96,10 @@ export function interfaces(pattern?: string | readonly string[]): Interface<'usa
 /**
  * Tries out what the network of this computer lets through, and says what is in the way, and the cure. On each interface it
  * joins the groups and sends itself a datagram that does not leave the computer (TTL 0), over each family; and it listens
- * for others. `lan-peers doctor` prints it.
+ * for others. Once a second it says that it is there, so that two who diagnose at the same time hear each other. `lan-peers doctor`
+ * prints it.
  *
- * Programs on this computer that listen to the same groups hear the datagram, a JSON string, twice a second.
+ * Who listens to the same groups hears these datagrams, which are JSON strings, and for `discover` nobody.
  *
  * @throws `TypeError` or `RangeError` with the code `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` or `ERR_OUT_OF_RANGE`
  * for a wrong argument; it throws at once
@@ -139,7 +140,7 @@ export interface DiagnoseOptions extends GroupOptions {
   signal?: AbortSignal | undefined
 }
 
-/** What {@link diagnose} found. It has nothing of what others say, and no key: it can be shown to anybody who may know addresses. */
+/** What {@link diagnose} found. It has nothing of what others say but their `app`, and no key: it can be shown to anybody who may know addresses. */
 export interface Report {
   /** Whether something sent comes back, on an interface other than loopback unless that was named, and the port is to be had. */
   ok: boolean
@@ -212,7 +213,9 @@ export interface Heard {
   /** Datagrams that were sent to this computer alone, or to everybody by broadcast. */
   direct: number
   /** What they are, as far as that can be told without a key. */
-  kinds: ('announcement' | 'sealed announcement' | 'JSON' | 'other')[]
+  kinds: ('announcement' | 'sealed announcement' | 'diagnosis' | 'JSON' | 'other')[]
+  /** The `app` of what it announces, each once, unless that is sealed or has none; at most 16. */
+  apps: string[]
 }
 
 /**
@@ -785,7 +788,8 @@ export interface Peer {
   readonly app: string
   /**
    * Where to speak to it: where it was first heard from, as long as it is; else its newest IPv4 address, else its newest. An
-   * IPv6 address of one link comes with its interface, `fe80::1%eth0` (RFC 4007 11), which `net.connect` takes and a URL does not.
+   * IPv6 address of one link gives way to any other; it comes with its interface, `fe80::1%eth0` (RFC 4007 11), which
+   * `net.connect` takes and a URL does not.
    */
   readonly address: string
   /** The port that it announces itself from; what it listens on for your own purposes it has to say in `data`. */

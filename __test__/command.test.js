@@ -36,17 +36,32 @@ test('every command says how it is used, with examples', () => {
   }
 })
 
+test('it says its version', () => {
+  const { version } = require('../package.json')
+  for (const flag of ['--version', '-v']) {
+    assert.deepEqual([run(flag).status, run(flag).stdout], [0, `${version}\n`])
+  }
+  assert.equal(run('-h').stdout, run('--help').stdout)
+  assert.equal(run('cast', '-h').stdout, run('cast', '--help').stdout)
+})
+
 test('what is not understood is told, with the flag, and ends with 2', () => {
   for (const [args, message] of /** @type {[string[], RegExp][]} */ ([
     [['bogus'], /^lan-peers: There is no command bogus\nTry lan-peers --help\n$/],
+    [['discver'], /There is no command discver; did you mean discover\?\n/],
+    [['discover', '--interface', 'lo'], /no flag --interface; did you mean --interfaces\?\n/],
+    [['listen', 'foo'], /Unexpected: foo\n/],
+    [['key', 'foo'], /Unexpected: foo\n/],
+    [['cast', 'x', 'soon'], /^lan-peers: MILLISECONDS must be of type number/],
+    [['discover', '--key', ''], /^lan-peers: --key must not be empty/],
     [['constructor'], /There is no command constructor/],
     [['cast'], /PAYLOAD is missing\nTry lan-peers cast --help/],
-    [['cast', 'a', '1', 'b'], /too much: b/],
-    [['cast', 'a', '0'], /intervalMs/],
+    [['cast', 'a', '1', 'b'], /Unexpected: b/],
+    [['cast', 'a', '0'], /MILLISECONDS is out of range/],
     [['cast', 'a', '--port', '0'], /^lan-peers: The value of --port is out of range/],
-    [['listen', '--bogus'], /Unknown option '--bogus'/],
+    [['listen', '--bogus'], /There is no flag --bogus\n/],
     [['listen', '--port', 'x'], /^lan-peers: --port must be of type number/],
-    [['listen', '--encoding', 'x'], /'--encoding' must be one of/],
+    [['listen', '--encoding', 'x'], /--encoding must be one of/],
     [['discover', '[]'], /must be an object/],
     [['discover', 'x'], /DATA must be a JSON object, received x/],
     [['discover', '--key', ''], /--key/]

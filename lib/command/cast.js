@@ -24,17 +24,16 @@ module.exports = {
   usage: 'PAYLOAD [MILLISECONDS]',
   flags: ['group', 'port', 'interfaces', 'to', 'broadcast', 'ttl', 'loopback'],
   examples: [
-    ['cast hello', 'now and every 2 s, until Ctrl-C'],
+    ['lan-peers cast hello', 'now and every 2 s, until Ctrl-C'],
     [
-      `cast '{"username":"ada"}' 500 --to 10.0.0.7`,
+      `lan-peers cast '{"username":"ada"}' 500 --to 10.0.0.7`,
       'twice a second, to a host without multicast, too'
     ],
     ['date | lan-peers cast -', 'each line of the standard input, at once; ends with it']
   ],
   async run(api, { options, positionals, output }) {
-    const [payload, milliseconds, ...rest] = positionals
+    const [payload, milliseconds] = positionals
     if (payload === undefined) throw new UsageError('PAYLOAD is missing')
-    if (rest.length > 0) throw new UsageError(`There is too much: ${rest.join(' ')}`)
     const interval = /^\d+$/.test(milliseconds) ? Number(milliseconds) : milliseconds
     const cast = (/** @type {string} */ text) => {
       const caster = api.cast(text, /** @type {number | undefined} */ (interval), options)

@@ -4,6 +4,11 @@ const { hostname, userInfo } = require('node:os')
 const { LiveTable } = require('./table.js')
 const { UsageError } = require('./flags.js')
 
+/**
+ * @typedef {import('../../index').Peer} Peer
+ * @typedef {import('../../index').PeerEvent} PeerEvent
+ */
+
 /** @type {import('./main.js').Command} */
 module.exports = {
   summary: 'Show who is there, and be there',
@@ -25,34 +30,43 @@ module.exports = {
     'maxPeers'
   ],
   examples: [
-    ['discover', 'who is there, as a table, while you are told to others by user and host'],
-    [`discover '{"username":"ada"}' --app chat`, 'with other words, among those of an application'],
-    ['discover --json | jq .peer.address', 'for programs'],
-    ['discover --seeds peers.default.svc.cluster.local', 'where there is no multicast']
+    [
+      'lan-peers discover',
+      'who is there, as a table, while you are told to others by user and host'
+    ],
+    [
+      `lan-peers discover '{"username":"ada"}' --app chat`,
+      'with other words, among those of an application'
+    ],
+    ['lan-peers discover --json | jq .peer.address', 'for programs'],
+    ['lan-peers discover --seeds peers.default.svc.cluster.local', 'where there is no multicast']
   ],
   run(api, { options, positionals, output }) {
-    const [text, ...rest] = positionals
-    if (rest.length > 0) throw new UsageError(`There is too much: ${rest.join(' ')}`)
+    const [text] = positionals
     const lan = api.discover(text === undefined ? ourselves() : parsed(text), options)
     output.warnOf(lan)
     const table = process.stdout.isTTY && !output.json ? new LiveTable(process.stdout) : undefined
-    const tell = (
-      /** @type {string} */ type,
-      /** @type {string} */ sign,
-      /** @type {import('../../index').Peer} */ peer,
-      /** @type {string} */ reason
-    ) => {
-      const what = reason ? `(${reason})` : JSON.stringify(peer.data)
+    /** @param {PeerEvent} event @param {string} sign @param {string} what */
+    const tell = ({ type, peer, reason }, sign, what) => {
       const on = peer.addresses[0].interface
       output.print({ type, peer, reason }, `${sign} ${peer.id} ${peer.address} ${on} ${what}`)
     }
-    lan.on('up', (peer) => (table ? table.set(peer) : tell('up', '+', peer, '')))
-    lan.on('update', (peer) => (table ? table.set(peer) : tell('update', '*', peer, '')))
+    const data = (/** @type {Peer} */ peer) => JSON.stringify(peer.data)
+    lan.on('up', (peer) => {
+      if (table) table.set(peer)
+      else tell({ type: 'up', peer }, '+', data(peer))
+    })
+    lan.on('update', (peer, previous) => {
+      const addresses = () => `at ${peer.addresses.map(({ address }) => address).join(', ')}`
+      if (table) table.set(peer)
+      else
+        tell({ type: 'update', peer }, '*', peer.data === previous.data ? addresses() : data(peer))
+    })
     lan.on('down', (peer, reason) => {
       // That they are not seen any more when it ends is no news.
       if (reason === 'close') return
       if (table) table.remove(peer, reason)
-      else tell('down', '-', peer, reason)
+      else tell({ type: 'down', peer, reason }, '-', `(${reason})`)
     })
     lan.on('close', () => table?.end())
     return lan

@@ -1,7 +1,5 @@
 'use strict'
 
-const { UsageError } = require('./flags.js')
-
 /**
  * @typedef {import('../../index').DiagnosedInterface} DiagnosedInterface
  * @typedef {import('../../index').Finding} Finding
@@ -20,12 +18,17 @@ module.exports = {
   usage: '',
   flags: ['group', 'port', 'interfaces', 'duration'],
   examples: [
-    ['doctor', 'what is used, what is in the way, and who else is heard; for bug reports, too'],
-    ["doctor --interfaces 'eth*' --duration 20000", 'of some interfaces, listening for longer'],
-    ["doctor --json | jq '.findings[].cure'", 'for programs']
+    [
+      'lan-peers doctor',
+      'what is used, what is in the way, and who else is heard; for bug reports, too'
+    ],
+    [
+      "lan-peers doctor --interfaces 'eth*' --duration 20000",
+      'of some interfaces, listening for longer'
+    ],
+    ["lan-peers doctor --json | jq '.findings[].cure'", 'for programs']
   ],
-  async run(api, { options, positionals, output }) {
-    if (positionals.length > 0) throw new UsageError(`There is too much: ${positionals.join(' ')}`)
+  async run(api, { options, output }) {
     if (process.stderr.isTTY) console.error('Listening for a few seconds ...')
     const report = await api.diagnose(options)
     output.print(report, ...lines(report))
@@ -73,13 +76,14 @@ const ofFinding = ({ severity, code, interface: name, family, message, cure }) =
 ]
 
 /** @param {Heard} heard */
-function ofHeard({ address, interface: name, isThisComputer, multicast, direct, kinds }) {
+function ofHeard({ address, interface: name, isThisComputer, multicast, direct, kinds, apps }) {
   const whose = isThisComputer ? ' (this computer)' : ''
   const ways = [
     ...(multicast ? [`${multicast} by multicast`] : []),
     ...(direct ? [`${direct} direct`] : [])
   ]
-  return `  ${address} on ${name}${whose}: ${ways.join(', ')}: ${kinds.join(', ')}`
+  const of = apps.length > 0 ? ` of ${apps.map((app) => JSON.stringify(app)).join(', ')}` : ''
+  return `  ${address} on ${name}${whose}: ${ways.join(', ')}: ${kinds.join(', ')}${of}`
 }
 
 /**

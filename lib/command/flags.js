@@ -3,6 +3,7 @@
 // The options of the API as flags of the command, of the same names.
 
 const { parseArgs } = require('node:util')
+const { suggestion } = require('./nearest.js')
 
 /** What a key in hexadecimal looks like; anything else is a passphrase. */
 const HEX_KEY = /^[\da-f]{64}$/i
@@ -23,29 +24,33 @@ const FLAGS = {
     value: 'ADDRESS',
     help: 'the group, IPv4 or IPv6; again for several'
   },
-  port: { kind: 'number', value: 'PORT', help: 'the port; 9778 unless told' },
+  port: { kind: 'number', value: 'PORT', help: 'the port; default: 9778' },
   interfaces: {
     kind: 'list',
     value: 'PATTERN',
     help: "which interfaces: 'eth*', 10.0.0.0/8, '!docker0'; again for several"
   },
   source: { kind: 'text', value: 'ADDRESS', help: 'hear this IPv4 sender alone' },
-  encoding: { kind: 'text', value: 'NAME', help: 'utf8 unless told; json, or buffer: as Base64' },
+  encoding: {
+    kind: 'text',
+    value: 'NAME',
+    help: 'utf8, json, or buffer: as Base64; default: utf8'
+  },
   direct: { kind: 'off', help: 'not what is sent straight to this host' },
-  highWaterMark: { kind: 'number', value: 'BYTES', help: 'what may wait; 16 MiB unless told' },
-  receiveBuffer: { kind: 'number', value: 'BYTES', help: "the kernel's buffer; 4 MiB unless told" },
+  highWaterMark: { kind: 'number', value: 'BYTES', help: 'what may wait; default: 16 MiB' },
+  receiveBuffer: { kind: 'number', value: 'BYTES', help: "the kernel's buffer; default: 4 MiB" },
   to: {
     kind: 'list',
     value: 'HOST[:PORT]',
     help: 'send there, too, by unicast; again for several'
   },
   broadcast: { kind: 'on', help: 'send to the broadcast address of each network, too' },
-  ttl: { kind: 'number', value: 'HOPS', help: 'how far: 1, unless told, stays on the link' },
+  ttl: { kind: 'number', value: 'HOPS', help: 'how far; default: 1, which stays on the link' },
   loopback: { kind: 'off', help: 'not to programs on this computer' },
   app: { kind: 'text', value: 'NAME', help: 'only those with the same one see each other' },
-  id: { kind: 'text', value: 'ID', help: 'an identity of yours; a random one unless told' },
-  interval: { kind: 'number', value: 'MS', help: 'between two announcements; 2000 unless told' },
-  rate: { kind: 'number', value: 'NUMBER', help: 'announcements a second of all; 50 unless told' },
+  id: { kind: 'text', value: 'ID', help: 'an identity of yours; default: a random one' },
+  interval: { kind: 'number', value: 'MS', help: 'between two announcements; default: 2000' },
+  rate: { kind: 'number', value: 'NUMBER', help: 'announcements a second of all; default: 50' },
   seeds: {
     kind: 'list',
     value: 'HOST[:PORT]',
@@ -58,7 +63,7 @@ const FLAGS = {
   },
   clockTolerance: { kind: 'number', value: 'MS', help: 'how far off clocks may be; 60000' },
   plain: { kind: 'off', help: 'not those who send bare JSON objects' },
-  duration: { kind: 'number', value: 'MS', help: 'for how long to listen; 5000 unless told' },
+  duration: { kind: 'number', value: 'MS', help: 'for how long to listen; default: 5000' },
   maxPeers: { kind: 'number', value: 'NUMBER', help: 'how many there is room for; 10000' }
 }
 
@@ -92,7 +97,8 @@ function parse(args, names) {
     spelled(name, flag),
     {
       type: flag.kind === 'on' || flag.kind === 'off' ? 'boolean' : 'string',
-      multiple: flag.kind === 'list'
+      multiple: flag.kind === 'list',
+      ...(name === 'help' && { short: 'h' })
     }
   ])
   const { values, positionals } = parsed(args, Object.fromEntries(config))
@@ -122,7 +128,14 @@ function parsed(args, options) {
   try {
     return parseArgs({ args, options, allowPositionals: true })
   } catch (error) {
-    throw new UsageError(/** @type {Error} */ (error).message)
+    const { code, message } = /** @type {NodeJS.ErrnoException} */ (error)
+    const unknown = code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION' && message.match(/'(-[^']*)'/)?.[1]
+    if (!unknown) throw new UsageError(message)
+    const meant = suggestion(
+      unknown,
+      Object.keys(options ?? {}).map((name) => `--${name}`)
+    )
+    throw new UsageError(`There is no flag ${unknown}${meant}`)
   }
 }
 
@@ -160,8 +173,11 @@ function help(names) {
  * @param {string} message
  */
 const ofFlags = (message) =>
-  message.replace(/(?:The )?"?options\.(\w+)"?(?: property)?/g, (whole, name) =>
-    name in FLAGS ? `--${spelled(name, FLAGS[name])}` : whole
-  )
+  message
+    .replace(
+      /(?:The (?:property )?)?["']?options\.(\w+)(?:\[\d+\])?["']?(?: property)?/g,
+      (whole, name) => (name in FLAGS ? `--${spelled(name, FLAGS[name])}` : whole)
+    )
+    .replace(/(?:The )?"intervalMs"(?: argument)?/, 'MILLISECONDS')
 
 module.exports = { UsageError, help, ofFlags, parse }

@@ -10,8 +10,8 @@ module.exports = {
   usage: '',
   flags: [],
   examples: [
-    ['key > key.txt', 'a key, as 64 hexadecimal digits'],
-    ['discover --key "$(cat key.txt)"', 'only those who have it see each other']
+    ['lan-peers key > key.txt', 'a key, as 64 hexadecimal digits'],
+    ['lan-peers discover --key "$(cat key.txt)"', 'only those who have it see each other']
   ],
   run(_api, { output }) {
     const key = randomBytes(KEY).toString('hex')

@@ -15,12 +15,15 @@ module.exports = {
     'receiveBuffer'
   ],
   examples: [
-    ['listen', 'what everybody sends to 224.0.0.1:9778'],
+    ['lan-peers listen', 'what everybody sends to 224.0.0.1:9778'],
     [
-      "listen --group 239.1.2.3 --port 5000 --interfaces 'eth*'",
+      "lan-peers listen --group 239.1.2.3 --port 5000 --interfaces 'eth*'",
       'another group, on some interfaces'
     ],
-    ['listen --json --encoding json | jq .message', 'for programs; what is not JSON is left out']
+    [
+      'lan-peers listen --json --encoding json | jq .message',
+      'for programs; what is not JSON is left out'
+    ]
   ],
   run(api, { options, output }) {
     const { encoding = 'utf8' } = options

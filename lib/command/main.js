@@ -4,7 +4,9 @@
 
 const { once } = require('node:events')
 const flags = require('./flags.js')
+const { suggestion } = require('./nearest.js')
 const { Output } = require('./output.js')
+const version = require('../version.js')
 const commands = {
   listen: require('./listen.js'),
   cast: require('./cast.js'),
@@ -43,7 +45,7 @@ ${Object.entries(commands)
   .join('\n')}
 
 lan-peers COMMAND --help tells the rest. Ctrl-C says goodbye and ends.
-Ends with 0, or 1 if it failed, or 2 if it was not told rightly what to do.`
+Ends with 0, or 1 if it failed, or 2 for wrong usage.`
 
 /**
  * The help of one command.
@@ -52,7 +54,7 @@ Ends with 0, or 1 if it failed, or 2 if it was not told rightly what to do.`
  * @param {Command} command
  */
 function helpOf(name, { summary, usage, flags: names, examples }) {
-  const shown = examples.map(([line, does]) => `  lan-peers ${line}\n      ${does}`).join('\n')
+  const shown = examples.map(([line, does]) => `  ${line}\n      ${does}`).join('\n')
   const words = ['lan-peers', name, '[FLAGS]', usage].filter(Boolean).join(' ')
   return `${summary}.\n\nUsage: ${words}\n\n${flags.help(names)}\n\nExamples:\n${shown}`
 }
@@ -64,7 +66,8 @@ function helpOf(name, { summary, usage, flags: names, examples }) {
  * @param {string[]} args
  */
 async function main(api, [name, ...args]) {
-  if (name === undefined || name === '--help' || name === 'help') {
+  if (name === '--version' || name === '-v') return console.log(version)
+  if (name === undefined || ['--help', '-h', 'help'].includes(name)) {
     console.log(HELP)
     process.exitCode = name === undefined ? USAGE : 0
     return
@@ -73,9 +76,14 @@ async function main(api, [name, ...args]) {
     ? commands[/** @type {keyof typeof commands} */ (name)]
     : undefined
   try {
-    if (command === undefined) throw new flags.UsageError(`There is no command ${name}`)
+    if (command === undefined) {
+      const meant = suggestion(name, Object.keys(commands))
+      throw new flags.UsageError(`There is no command ${name}${meant}`)
+    }
     const { json, help, ...given } = flags.parse(args, command.flags)
     if (help) return console.log(helpOf(name, command))
+    const extra = given.positionals.slice(command.usage.split(' ').filter(Boolean).length)
+    if (extra.length > 0) throw new flags.UsageError(`Unexpected: ${extra.join(' ')}`)
     const handle = await command.run(api, { ...given, output: new Output(json) })
     if (handle) await untilClosed(handle)
   } catch (error) {
@@ -94,7 +102,7 @@ function fail(name, error) {
   const isUsage =
     error instanceof flags.UsageError || error instanceof TypeError || error instanceof RangeError
   const help = Object.hasOwn(commands, name) ? `${name} --help` : '--help'
-  const hint = isUsage ? `Try lan-peers ${help}` : error.hint
+  const hint = isUsage ? `Try lan-peers ${help}` : error.hint && flags.ofFlags(error.hint)
   console.error(`lan-peers: ${flags.ofFlags(error.message)}`)
   if (hint) console.error(hint)
   process.exitCode = isUsage ? USAGE : FAILED

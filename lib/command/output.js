@@ -1,5 +1,6 @@
 'use strict'
 
+const { ofFlags } = require('./flags.js')
 const { printable } = require('./text.js')
 
 /** What a command prints: lines for people, or JSON for programs. */
@@ -26,7 +27,7 @@ class Output {
     const emitter = /** @type {import('node:events').EventEmitter} */ (handle)
     emitter.on('warning', ({ code, message, hint }) => {
       if (this.json) console.log(JSON.stringify({ type: 'warning', code, message, hint }))
-      else console.error(printable(`lan-peers: ${hint ? `${message}. ${hint}` : message}`))
+      else console.error(printable(`lan-peers: ${ofFlags(hint ? `${message}. ${hint}` : message)}`))
     })
   }
 }

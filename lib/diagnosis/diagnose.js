@@ -15,14 +15,16 @@ const host = require('./host.js')
  */
 
 /**
- * Between two datagrams to oneself, in milliseconds. They stay on this computer, where others may hear them: few will do.
+ * Between two datagrams to oneself, and to who diagnoses elsewhere, in milliseconds. Others may hear them: few will do.
  */
 const PROBE_INTERVAL = 500
+const GREETING_INTERVAL = 1000
 
 /**
  * What they begin with. It is JSON, for the programs there are parse what comes, and no object, for that would be a peer.
  */
-const PROBE = '"lan-peers diagnose '
+const PROBE = '"lan-peers probe '
+const GREETING = '"lan-peers doctor '
 
 /**
  * Tries out what this computer's network lets through, by what everybody else uses. See `diagnose` in index.d.ts.
@@ -45,7 +47,7 @@ async function diagnose(api, { signal, duration, ...settings }) {
 /** A listener and a caster of the same groups, and what becomes of their datagrams. */
 class Trial {
   #settings
-  #probe = `${PROBE}${randomBytes(9).toString('base64url')}"`
+  #token = `${randomBytes(9).toString('base64url')}"`
   #heard = new Heard()
   /** Which interfaces have heard what was sent on them, as `name family`. */
   #echoes = new Set()
@@ -55,6 +57,8 @@ class Trial {
   #refused
   #listener
   #caster
+  /** So that those who diagnose on two computers hear each other, where no program of theirs runs. */
+  #greeter
 
   /**
    * @param {Api} api
@@ -72,7 +76,10 @@ class Trial {
     }
     this.#listener.on('message', (message, from) => this.#hear(message, from))
     const to = { group, port: this.#listener.address().port, interfaces, ttl: 0 }
-    this.#caster = cast(this.#probe, PROBE_INTERVAL, to)
+    this.#caster = cast(PROBE + this.#token, PROBE_INTERVAL, to)
+    this.#greeter = cast(GREETING + this.#token, GREETING_INTERVAL, { group, port, interfaces })
+    // What it meets the caster meets.
+    this.#greeter.on('warning', () => {})
     for (const handle of [this.#listener, this.#caster]) {
       handle.on('warning', (warning) => this.#warnings.push(warning))
     }
@@ -84,8 +91,9 @@ class Trial {
    */
   #hear(message, from) {
     const text = message.toString()
-    if (text === this.#probe) this.#echoes.add(`${from.interface} ${from.family}`)
-    else if (!text.startsWith(PROBE)) this.#heard.add(message, from)
+    if (text === PROBE + this.#token) this.#echoes.add(`${from.interface} ${from.family}`)
+    if (text.startsWith(PROBE) || text === GREETING + this.#token) return
+    this.#heard.add(message, from, text.startsWith(GREETING))
   }
 
   /**
@@ -148,7 +156,7 @@ class Trial {
   }
 
   async close() {
-    await Promise.all([this.#listener.close(), this.#caster.close()])
+    await Promise.all([this.#listener, this.#caster, this.#greeter].map((handle) => handle.close()))
   }
 }
 

@@ -67,7 +67,7 @@ const WINDOWS_FIREWALL =
 /** What lets datagrams in that a firewall drops without a word. */
 const LET_IN = /** @type {Record<string, (port: number) => string>} */ ({
   linux: (port) =>
-    `Let UDP port ${port} in: ufw allow ${port}/udp, or firewall-cmd --add-port=${port}/udp, or the like.`,
+    `Let UDP port ${port} in. By ufw: ufw allow ${port}/udp. By firewalld: firewall-cmd --add-port=${port}/udp. By nftables: a rule "udp dport ${port} accept" in the chain that drops.`,
   darwin: () =>
     'Allow incoming connections for this program in System Settings, Network, Firewall, Options.',
   win32: () => WINDOWS_FIREWALL
@@ -86,7 +86,6 @@ function findings(facts) {
     ...unusable(facts),
     ...filteredOut(facts),
     ...vpn(facts),
-    ...surroundings(facts),
     ...nobody(facts)
   ]
 }
@@ -249,7 +248,11 @@ function vpn({ interfaces, defaultRoute }) {
   )
 }
 
-/** @param {Facts} facts */
+/**
+ * Where this runs, which may be why.
+ *
+ * @param {Facts} facts
+ */
 function surroundings({ platform, release, container }) {
   const found = []
   if (container) {
@@ -277,11 +280,12 @@ function surroundings({ platform, release, container }) {
  *
  * @param {Facts} facts
  */
-function nobody({ platform, refused, groups, interfaces, heard, patterns }) {
+function nobody(facts) {
+  const { platform, refused, groups, interfaces, heard, patterns } = facts
   const works = interfaces.some((one) => !isLoopback(one) && (one.IPv4.echo || one.IPv6.echo))
   if (refused || !works || heard.some(({ isThisComputer }) => !isThisComputer)) return []
   const cures = [
-    'Run the program on another computer in the same network, and lan-peers doctor there, too.',
+    'Run lan-peers doctor on another computer in the same network at the same time, or your program: they are heard.',
     'Wi-Fi for guests, and some others, keep computers apart (client isolation).',
     ...(groups.every(isOfLink)
       ? []
@@ -298,6 +302,7 @@ function nobody({ platform, refused, groups, interfaces, heard, patterns }) {
     'Where a network carries no multicast there are seeds and broadcast.'
   ]
   return [
+    ...surroundings(facts),
     finding('note', 'NOBODY', { message: 'No other computer was heard', cure: cures.join(' ') })
   ]
 }

@@ -169,6 +169,12 @@ impl Peer {
             let oldest = (0..ADDRESSES).filter(|i| *i != self.main).min_by_key(|i| self.addresses[*i].heard);
             self.remove(oldest.unwrap_or_default());
         }
+        // What is of one link is of less use: no URL has room for its interface.
+        if self.addresses.get(self.main).is_some_and(|main| is_of_one_link(main.socket))
+            && !is_of_one_link(socket)
+        {
+            self.main = self.addresses.len();
+        }
         self.addresses.push(Address { socket, interface, to, heard: now });
         true
     }
@@ -206,6 +212,11 @@ impl Peer {
             self.main = newest.map_or(0, |(i, _)| i);
         }
     }
+}
+
+/// Whether an address is of IPv6, and of one link (RFC 4291 2.5.6).
+fn is_of_one_link(address: SocketAddr) -> bool {
+    matches!(address, SocketAddr::V6(address) if address.ip().is_unicast_link_local())
 }
 
 /// Where a datagram was sent.

@@ -670,7 +670,7 @@ mod tests {
     #[test]
     fn addresses_age_and_the_main_one_stays_while_it_lives() {
         let mut sim = Sim::new(100);
-        let others = ["10.0.1.1:5000", "[fe80::1%2]:5001"];
+        let others = ["10.0.1.1:5000", "[fd00::1]:5001"];
         sim.hear(&says("a", 1, "{}"), at(others[1]));
         sim.hear(&says("a", 1, "{}"), at(HERE));
         sim.hear(&says("a", 1, "{}"), at(others[0]));
@@ -694,6 +694,21 @@ mod tests {
         let addresses = sim.addresses("a");
         assert_eq!((addresses.len(), addresses[0].as_str()), (16, HERE));
         assert_eq!(addresses[15], "10.0.3.1:6099");
+    }
+
+    #[test]
+    fn an_address_of_one_link_gives_way_to_any_other() {
+        let mut sim = Sim::new(100);
+        for (seq, from, main) in [
+            (1, "[fe80::1%2]:5001", "[fe80::1%2]:5001"),
+            (2, "[fe80::2%2]:5001", "[fe80::1%2]:5001"),
+            (3, HERE, HERE),
+            (4, "[fd00::1]:5001", HERE),
+            (5, "[fe80::1%2]:5001", HERE),
+        ] {
+            sim.hear(&says("a", seq, "{}"), at(from));
+            assert_eq!(sim.addresses("a")[0], main, "after {from}");
+        }
     }
 
     #[test]
