@@ -98,6 +98,7 @@ function host() {
     })
   })
   server.listen(0, announce)
+  console.log('You host a game. The others see it, and can join.')
   game = { guess: (text) => guess(name, text), leave }
 }
 
