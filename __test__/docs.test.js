@@ -83,7 +83,7 @@ const BROKEN = {
   'a script': [block('sh', '', 'scripts/nothing # or not'), 3, /no scripts\/nothing/],
   'an example': [block('sh', 'node examples/nothing.js'), 2, /no examples\/nothing\.js/],
   'a command': [block('sh', 'npx lan-peers find'), 2, /no command find/],
-  'a flag': [block('sh', "lan-peers discover --apps 'a b'"), 2, /'--apps'/],
+  'a flag': [block('sh', "lan-peers discover --apps 'a b'"), 2, /no flag --apps/],
   'a script in the text': ['Type `npm run nothing`.', 1, /no script nothing/],
   'a file in the text': ['It is in `src/nothing.rs`.', 1, /no src\/nothing\.rs/],
   'an option in a table': [
