@@ -17,8 +17,8 @@ const HERE = { interfaces: '127.0.0.1', group: '239.77.0.1' }
 /** How long a trial may take in milliseconds. */
 const DEADLINE = 10_000
 
-/** Trials that Wine is known to fail for reasons of its own, see scripts/wine. */
-const NOT_UNDER_WINE = ['a listener for one source hears it']
+/** Trials that Wine and qemu are known to fail for reasons of their own, see scripts/wine and scripts/platforms. */
+const NOT_EMULATED = ['a listener for one source hears it']
 
 /** @type {Record<string, () => Promise<void> | void>} */
 const TRIALS = {
@@ -236,7 +236,7 @@ const quiet = (caster) => caster.on('warning', ({ code }) => assert.equal(code, 
 async function main() {
   console.log(`# ${process.platform} ${process.arch}, Node ${process.version}`)
   for (const [name, trial] of Object.entries(TRIALS)) {
-    if (process.env.LAN_PEERS_WINE && NOT_UNDER_WINE.includes(name)) {
+    if ((process.env.LAN_PEERS_WINE || process.env.LAN_PEERS_QEMU) && NOT_EMULATED.includes(name)) {
       console.log(`skip - ${name}`)
       continue
     }
