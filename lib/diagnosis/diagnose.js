@@ -76,8 +76,14 @@ class Trial {
     }
     this.#listener.on('message', (message, from) => this.#hear(message, from))
     const to = { group, port: this.#listener.address().port, interfaces, ttl: 0 }
-    this.#caster = cast(PROBE + this.#token, PROBE_INTERVAL, to)
-    this.#greeter = cast(GREETING + this.#token, GREETING_INTERVAL, { group, port, interfaces })
+    try {
+      this.#caster = cast(PROBE + this.#token, PROBE_INTERVAL, to)
+      this.#greeter = cast(GREETING + this.#token, GREETING_INTERVAL, { group, port, interfaces })
+    } catch (error) {
+      void this.#listener.close()
+      void this.#caster?.close()
+      throw error
+    }
     // What it meets the caster meets.
     this.#greeter.on('warning', () => {})
     for (const handle of [this.#listener, this.#caster]) {
