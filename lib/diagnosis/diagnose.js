@@ -57,8 +57,8 @@ class Trial {
   #refused
   #listener
   #caster
-  /** So that those who diagnose on two computers hear each other, where no program of theirs runs. */
-  #greeter
+  /** @type {{ close(): Promise<void> }[]} */
+  #open = []
 
   /**
    * @param {Api} api
@@ -74,18 +74,22 @@ class Trial {
       // Whether the rest works can be told with any port.
       this.#listener = listen({ group, port: 0, interfaces })
     }
+    this.#open.push(this.#listener)
     this.#listener.on('message', (message, from) => this.#hear(message, from))
     const to = { group, port: this.#listener.address().port, interfaces, ttl: 0 }
+    const greeted = { group, port, interfaces }
     try {
       this.#caster = cast(PROBE + this.#token, PROBE_INTERVAL, to)
-      this.#greeter = cast(GREETING + this.#token, GREETING_INTERVAL, { group, port, interfaces })
+      this.#open.push(this.#caster)
+      // So that those who diagnose on two computers hear each other, where no program of theirs runs.
+      const greeter = cast(GREETING + this.#token, GREETING_INTERVAL, greeted)
+      this.#open.push(greeter)
+      // What it meets the caster meets.
+      greeter.on('warning', () => {})
     } catch (error) {
-      void this.#listener.close()
-      void this.#caster?.close()
+      void this.close()
       throw error
     }
-    // What it meets the caster meets.
-    this.#greeter.on('warning', () => {})
     for (const handle of [this.#listener, this.#caster]) {
       handle.on('warning', (warning) => this.#warnings.push(warning))
     }
@@ -162,7 +166,7 @@ class Trial {
   }
 
   async close() {
-    await Promise.all([this.#listener, this.#caster, this.#greeter].map((handle) => handle.close()))
+    await Promise.all(this.#open.map((handle) => handle.close()))
   }
 }
 
