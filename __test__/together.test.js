@@ -50,7 +50,9 @@ async function castMany(t, { a, b }, { length, environment = [] }) {
   assert.ok(caster.values().every((said) => said?.warning === undefined))
   await caster.kill()
   // The last call may have been cut off as the process was ended.
-  const calls = readFileSync(log, 'utf8').split('\n').filter((line) => / = -?\d/.test(line))
+  const calls = readFileSync(log, 'utf8')
+    .split('\n')
+    .filter((line) => / = -?\d/.test(line))
   const datagrams = calls.filter((line) => /sin6?_port=htons\(9778\)/.test(line))
   assert.ok(sent >= CASTS * ROUNDS)
   return {
