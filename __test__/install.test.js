@@ -22,7 +22,7 @@ const {
   Project,
   ROOT,
   VERSION,
-  clone,
+  freshCheckout,
   pack,
   published,
   quickCargo,
@@ -306,7 +306,7 @@ describe('every Node and npm, and others', { skip: SKIP_LONG }, () => {
       npm: [join(modules, 'node24/bin/node'), join(modules, 'npm12/bin/npm-cli.js')]
     }
     const app = new Project(temporary(t), own, runtime)
-    app.install(pack(clone(t), temporary(t)))
+    app.install(pack(freshCheckout(t), temporary(t)))
     assert.equal(cargo(), '')
     const { stderr } = app.program('required.cjs', REQUIRE)
     assert.match(stderr, /`npm install-scripts approve lan-peers`.* `npm rebuild lan-peers`/)
@@ -317,7 +317,7 @@ describe('every Node and npm, and others', { skip: SKIP_LONG }, () => {
   })
 
   test('from git and from a tarball, with the real compiler', (t) => {
-    const folder = clone(t)
+    const folder = freshCheckout(t)
     for (const args of [
       ['init', '--quiet'],
       ['add', '.'],
@@ -364,7 +364,7 @@ describe('a checkout', () => {
   test('installed by its path: is built, works, and nothing is left behind', () => {
     const tools = temporary(t)
     const cargo = quickCargo(tools)
-    const folder = clone(t)
+    const folder = freshCheckout(t)
     const app = new Project(temporary(t), tools)
     const { status, output } = app.install(folder)
     assert.equal(status, 0, output)
@@ -382,7 +382,7 @@ describe('a checkout', () => {
     const tools = temporary(t)
     const cargo = quickCargo(tools)
     const app = new Project(temporary(t), tools)
-    const { status, output } = app.install(pack(clone(t), temporary(t)))
+    const { status, output } = app.install(pack(freshCheckout(t), temporary(t)))
     assert.equal(status, 0, output)
     works(app)
     assert.match(cargo(), /^rustc --release --lib --locked .*--target-dir \S+lan-peers-build-/)
@@ -414,7 +414,10 @@ describe('a checkout', () => {
       execFileSync('ln', ['-s', where, join(path, name)])
     }
     app.env.PATH = path
-    const { status, output } = app.install('--foreground-scripts', pack(clone(t), temporary(t)))
+    const { status, output } = app.install(
+      '--foreground-scripts',
+      pack(freshCheckout(t), temporary(t))
+    )
     assert.notEqual(status, 0)
     assert.match(
       output,

@@ -120,7 +120,7 @@ function tool(tools, name, script) {
  *
  * @param {Parameters<typeof temporary>[0]} t
  */
-function clone(t) {
+function freshCheckout(t) {
   const folder = join(temporary(t), 'lan-peers')
   const list = ['ls-files', '-z', '--cached', '--others', '--exclude-standard']
   const files = execFileSync('git', list, { cwd: ROOT, encoding: 'utf8' }).split('\0')
@@ -154,7 +154,7 @@ module.exports = {
   Project,
   ROOT,
   VERSION,
-  clone,
+  freshCheckout,
   pack,
   published,
   quickCargo,

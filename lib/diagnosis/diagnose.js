@@ -1,9 +1,11 @@
 'use strict'
 
+// The trial itself: what is sent, what comes back, and the report of both.
+
 const { randomBytes } = require('node:crypto')
 const { isIPv4 } = require('node:net')
 const { setTimeout: sleep } = require('node:timers/promises')
-const { findings } = require('./findings.js')
+const { findings, isNamed } = require('./findings.js')
 const { Heard } = require('./heard.js')
 const host = require('./host.js')
 
@@ -177,9 +179,9 @@ class Trial {
  * @param {string[]} patterns
  */
 function works(interfaces, patterns) {
-  const isNamed = patterns.some((pattern) => !pattern.startsWith('!'))
+  const named = isNamed({ patterns })
   return interfaces.some(
-    (one) => (isNamed || !host.isLoopback(one)) && (one.IPv4.echo || one.IPv6.echo)
+    (one) => (named || !host.isLoopback(one)) && (one.IPv4.echo || one.IPv6.echo)
   )
 }
 

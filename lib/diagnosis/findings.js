@@ -210,7 +210,11 @@ function unusable(facts) {
 const isUsed = ({ IPv4, IPv6 }) =>
   [IPv4, IPv6].some(({ state }) => state === 'joined' || state === 'failing')
 
-/** @param {Facts} facts */
+/**
+ * Whether the option `interfaces` names some, and does not only exclude. Then loopback is what was meant, if it is in use.
+ *
+ * @param {{ patterns: string[] }} facts
+ */
 const isNamed = ({ patterns }) => patterns.some((pattern) => !pattern.startsWith('!'))
 
 /** @param {Facts} facts */
@@ -327,4 +331,4 @@ const each = ({ interfaces, groups }, find) =>
     ).flatMap((family) => find(one, family, one[family]))
   )
 
-module.exports = { findings }
+module.exports = { findings, isNamed }

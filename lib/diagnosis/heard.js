@@ -1,5 +1,7 @@
 'use strict'
 
+// Who else is heard, and by what, without what they say.
+
 const { MALFORMED, parse } = require('../json.js')
 
 /**
