@@ -4,10 +4,12 @@ const assert = require('node:assert/strict')
 const { spawnSync } = require('node:child_process')
 const { join } = require('node:path')
 const { test } = require('node:test')
+const { block, cpuTime } = require('../bench/experiment.js')
 const observing = require('../bench/experiments/observing.js')
 const scale = require('../bench/experiments/scale.js')
 const { missing } = require('../bench/installed.js')
 const { build } = require('../bench/programs.js')
+const { summary } = require('../bench/statistics.js')
 
 const bench = (/** @type {string[]} */ ...args) =>
   spawnSync(process.execPath, [join(__dirname, '..', 'bench'), ...args], { encoding: 'utf8' })
@@ -30,6 +32,21 @@ test('the bench measures the row that it is asked for', () => {
   assert.equal(figures[0].against, 'dgram')
   for (const runs of Object.values(results)) assert.equal(runs.length, 2)
   assert.deepEqual(unmeasured, [])
+})
+
+test('the bench counts CPU time, not the time that a thread waits', () => {
+  const start = cpuTime()
+  block(500)
+  const waited = cpuTime()
+  while (cpuTime().thread - waited.thread < 50_000);
+  const worked = cpuTime()
+  assert.ok(waited.thread - start.thread < 250_000, 'waiting is not counted')
+  assert.ok(worked.process - waited.process > 40_000, 'work is counted for all threads, too')
+})
+
+test('the median of an even number of runs is between the two in the middle', () => {
+  assert.deepEqual(summary([4, 1, 3, 2]), { median: 2.5, least: 1, most: 4 })
+  assert.deepEqual(summary([9, 1, 2]), { median: 2, least: 1, most: 9 })
 })
 
 test('the bench refuses what is no row', () => {

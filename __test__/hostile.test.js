@@ -201,8 +201,8 @@ describe('floods', { skip: unavailable, concurrency: false }, () => {
       const growth = after.memory - before.memory
       t.diagnostic(
         `${Math.round(sent)} a second, ${stats.lost} lost to the kernel's buffer; ` +
-          `memory +${(growth / 2 ** 20).toFixed(1)} MiB; the loop was busy for ` +
-          `${(100 * after.utilization).toFixed(0)} % and late by ${after.delay.toFixed(0)} ms at most`
+          `memory +${(growth / 2 ** 20).toFixed(1)} MiB; the main thread used ` +
+          `${(100 * after.cpu).toFixed(0)} % of a processor and the event loop was late by ${after.delay.toFixed(0)} ms at most`
       )
       shows({
         stats,

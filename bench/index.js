@@ -4,9 +4,10 @@
 //
 //   npm run bench -- [--json] [--only ROW]... [--runs N]
 //
-// The contenders take turns, N times (5); each figure is the median, with the least and the most. All traffic is on the
-// loopback interface. Needs Linux and cargo, and for the contenders from npm `npm ci --prefix bench`. What cannot be
-// measured is said. --json prints everything that was.
+// The contenders take turns, N times (10); each figure is the median, with the least and the most. Costs are CPU time as the
+// scheduler counts it, of the main thread or of all threads. All traffic is on the loopback interface. Needs Linux and cargo,
+// and for the contenders from npm `npm ci --prefix bench`. Rows that cannot be measured are listed with the reason. --json
+// prints all results.
 
 const { execFileSync } = require('node:child_process')
 const os = require('node:os')
@@ -130,7 +131,7 @@ const { values } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
     only: { type: 'string', multiple: true, default: [] },
-    runs: { type: 'string', default: '5' }
+    runs: { type: 'string', default: '10' }
   }
 })
 

@@ -3,7 +3,7 @@
 // What many casts cost that each send every two seconds.
 
 const { readdirSync } = require('node:fs')
-const { GROUP, LEAN, memory, print, sleep } = require('../experiment.js')
+const { GROUP, LEAN, cpuTime, memory, print, sleep } = require('../experiment.js')
 const { script } = require('../programs.js')
 
 const INTERVAL = 2000
@@ -41,11 +41,11 @@ module.exports = {
     }
     await sleep(INTERVAL)
     const memoryEach = ((await memory()) - before) / casts - BYTES
-    const cpu = process.cpuUsage()
+    const start = cpuTime()
     await sleep(SECONDS * 1000)
-    const { user, system } = process.cpuUsage(cpu)
+    const end = cpuTime()
     print({
-      cpu: (user + system) / (SECONDS * 1e4),
+      cpu: (end.process - start.process) / (SECONDS * 1e4),
       memory: memoryEach,
       threads: threads() - threadsBefore
     })

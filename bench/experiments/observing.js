@@ -2,8 +2,7 @@
 
 // What it costs to know many peers that come all in a second, and then announce themselves every second, the same each time.
 
-const { performance } = require('node:perf_hooks')
-const { print, sleep } = require('../experiment.js')
+const { cpuTime, print, sleep } = require('../experiment.js')
 const { missing } = require('../installed.js')
 const { withPeers } = require('../peers.js')
 const { isolated, script, unisolated } = require('../programs.js')
@@ -20,29 +19,26 @@ module.exports = {
   unavailable: ({ contender }) => missing(contender) ?? unisolated(),
 
   /**
-   * Gives milliseconds of the main thread and of all threads, in so many seconds from before the first announcement on; and
-   * those of the main thread in each second once all are known.
+   * Gives milliseconds of CPU time of the main thread and of all threads, in so many seconds from before the first announcement
+   * on; and those of the main thread in each second once all are known.
    */
   measure: (plan) => isolated('experiments/observing.js', plan).result(),
 
   async inside(contender, { peers, seconds }) {
     const { to, known } = await contender.observe({ every: EVERY })
-    const loop = performance.eventLoopUtilization()
-    const cpu = process.cpuUsage()
+    const start = cpuTime()
     print(to)
     const milliseconds = seconds * 1000 + REST
     const settled = Math.min(SETTLED, milliseconds / 2)
     await sleep(settled)
-    const loopThen = performance.eventLoopUtilization()
+    const middle = cpuTime()
     await sleep(milliseconds - settled)
-    const then = performance.eventLoopUtilization(loopThen).active
-    const { active } = performance.eventLoopUtilization(loop)
-    const { user, system } = process.cpuUsage(cpu)
+    const end = cpuTime()
     const invalid = known() === peers ? undefined : `knew ${known()} of ${peers} peers`
     print({
-      mainThread: active,
-      steady: (then * 1000) / (milliseconds - settled),
-      cpu: (user + system) / 1000,
+      mainThread: (end.thread - start.thread) / 1000,
+      steady: (end.thread - middle.thread) / (milliseconds - settled),
+      cpu: (end.process - start.process) / 1000,
       invalid
     })
     process.exit()

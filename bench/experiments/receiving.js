@@ -2,8 +2,7 @@
 
 // What a datagram costs, from the first to the last of many that come at a rate.
 
-const { performance } = require('node:perf_hooks')
-const { GROUP, allOrSilence, print } = require('../experiment.js')
+const { GROUP, allOrSilence, cpuTime, print } = require('../experiment.js')
 const { native, script } = require('../programs.js')
 
 const BYTES = 100
@@ -11,8 +10,8 @@ const BYTES = 100
 /** @type {import('../experiment.js').Experiment} */
 module.exports = {
   /**
-   * `rate` per second, 0 for as fast as it comes. Gives microseconds for each datagram, of the main thread (none of a
-   * program without JavaScript) and of all threads, and how many were lost.
+   * `rate` per second, 0 for as fast as it comes. Gives microseconds of CPU time per datagram, of the main thread (not for
+   * a program without JavaScript) and of all threads, and how many were lost.
    */
   async measure({ contender, encoding, rate, count }) {
     const receiver =
@@ -27,23 +26,20 @@ module.exports = {
   },
 
   async inside(contender, { encoding, count }) {
-    const cost = () => ({ loop: performance.eventLoopUtilization(), cpu: process.cpuUsage() })
     let heard = 0
     let length = 0
-    /** @type {ReturnType<typeof cost> | undefined} */
-    let start
+    let start = cpuTime()
     const port = await contender.hear({ group: GROUP, encoding }, (message) => {
-      if (heard++ === 0) start = cost()
+      if (heard++ === 0) start = cpuTime()
       length += message.length
     })
     print({ port })
     await allOrSilence(count, () => heard)
-    const { active } = performance.eventLoopUtilization(start?.loop)
-    const { user, system } = process.cpuUsage(start?.cpu)
+    const end = cpuTime()
     if (length !== heard * BYTES) throw new Error(`${length} bytes in ${heard} datagrams`)
     print({
-      mainThread: (active * 1000) / heard,
-      cpu: (user + system) / heard,
+      mainThread: (end.thread - start.thread) / heard,
+      cpu: (end.process - start.process) / heard,
       lost: count - heard
     })
     process.exit()
