@@ -1,13 +1,14 @@
 'use strict'
 
 const { test } = require('node:test')
-const { hosts, unavailable } = require('./hosts.js')
+const { hosts } = require('./hosts.js')
+const { needs } = require('./needs.js')
 
 for (const payload of ['{"username":"dgram"}', '"TEST"']) {
   test(
     `a dgram + cluster program sending ${payload} and ours hear each other`,
     {
-      skip: unavailable
+      skip: needs('lab')
     },
     async (t) => {
       const { a, b, c } = await hosts(t, 3)

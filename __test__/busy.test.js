@@ -5,7 +5,8 @@
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
 const { test } = require('node:test')
-const { hosts, unavailable } = require('./hosts.js')
+const { hosts } = require('./hosts.js')
+const { needs } = require('./needs.js')
 const { LOOPBACK, block, castTo, listenHere, traffic } = require('./loopback.js')
 const { run, until } = require('./process.js')
 
@@ -179,7 +180,7 @@ const IN_INTERFACES = [
 ]
 
 for (const [how, ...expected] of IN_INTERFACES) {
-  test(`close() from inside 'interfaces': ${how}`, { skip: unavailable }, async (t) => {
+  test(`close() from inside 'interfaces': ${how}`, { skip: needs('lab') }, async (t) => {
     const { a } = await hosts(t, { a: [0] })
     const program = a.run('fixtures/closing.js', how)
     await program.json((said) => said.open)

@@ -5,7 +5,8 @@
 const assert = require('node:assert/strict')
 const { describe, test } = require('node:test')
 const { setTimeout: sleep } = require('node:timers/promises')
-const { hosts, unavailable } = require('./hosts.js')
+const { hosts } = require('./hosts.js')
+const { needs } = require('./needs.js')
 const { clocks, preload } = require('./preload.js')
 const { nodeCommand } = require('./process.js')
 
@@ -63,7 +64,7 @@ async function ticksWithin(listener, ms) {
 /** How often a program has been told that somebody went. */
 const downs = (/** @type {Process} */ program) => program.values().filter((said) => said?.down)
 
-describe('clocks', { skip: unavailable, concurrency: false }, () => {
+describe('clocks', { skip: needs('lab'), concurrency: false }, () => {
   for (const years of [1, -1]) {
     test(`a wall clock that is set by ${years} year is nothing to who seals nothing`, async (t) => {
       const { a, b } = await hosts(t, 2)

@@ -6,7 +6,8 @@ const { join } = require('node:path')
 const { test } = require('node:test')
 const { lines } = require('../lib/command/table.js')
 const { fit, printable } = require('../lib/command/text.js')
-const { hosts, unavailable } = require('./hosts.js')
+const { hosts } = require('./hosts.js')
+const { needs } = require('./needs.js')
 
 const COMMAND = join(__dirname, '..', 'bin', 'lan-peers.js')
 
@@ -81,7 +82,7 @@ test('key prints a key', () => {
 
 test(
   'listen prints what cast sends, for people and for programs',
-  { skip: unavailable },
+  { skip: needs('lab') },
   async (t) => {
     const { a, b } = await hosts(t, 2)
     const people = runOn(b, 'listen', '--no-direct')
@@ -107,7 +108,7 @@ test(
   }
 )
 
-test('cast - sends each line of its input, and ends with it', { skip: unavailable }, async (t) => {
+test('cast - sends each line of its input, and ends with it', { skip: needs('lab') }, async (t) => {
   const { a, b } = await hosts(t, 2)
   const listener = runOn(b, 'listen')
   const first = runOn(a, 'cast', 'ready?', '20')
@@ -125,7 +126,7 @@ test('cast - sends each line of its input, and ends with it', { skip: unavailabl
 
 test(
   'what cast - reads is sent on a computer without a network, too',
-  { skip: unavailable },
+  { skip: needs('lab') },
   async (t) => {
     const { a } = await hosts(t, { a: [] })
     const listener = runOn(a, 'listen')
@@ -137,7 +138,7 @@ test(
   }
 )
 
-test('discover tells who is there, and Ctrl-C is a goodbye', { skip: unavailable }, async (t) => {
+test('discover tells who is there, and Ctrl-C is a goodbye', { skip: needs('lab') }, async (t) => {
   const { a, b } = await hosts(t, 2)
   const ada = runOn(a, 'discover', '--id', 'ada', '{"username":"ada"}')
   const bob = runOn(b, 'discover', '--json', '--id', 'bob')
@@ -152,7 +153,7 @@ test('discover tells who is there, and Ctrl-C is a goodbye', { skip: unavailable
   assert.ok(!ada.lines.some((line) => line.includes('(close)')))
 })
 
-test('keys, by a flag in hexadecimal and by the environment', { skip: unavailable }, async (t) => {
+test('keys, by a flag in hexadecimal and by the environment', { skip: needs('lab') }, async (t) => {
   const { a, b } = await hosts(t, 2)
   const key = 'aB'.repeat(32)
   const ada = runOn(a, 'discover', '--id', 'ada', '--key', key)
@@ -166,7 +167,7 @@ test('keys, by a flag in hexadecimal and by the environment', { skip: unavailabl
 
 test(
   'a port that cannot be had is told with the cure, and ends with 1',
-  { skip: unavailable },
+  { skip: needs('lab') },
   async (t) => {
     const { a } = await hosts(t, 1)
     const other = a.run('fixtures/unshared.js', '9778')
@@ -179,7 +180,7 @@ test(
   }
 )
 
-test('it ends quietly when nobody reads any more', { skip: unavailable }, async (t) => {
+test('it ends quietly when nobody reads any more', { skip: needs('lab') }, async (t) => {
   const { a } = await hosts(t, 1)
   runOn(a, 'cast', 'hello', '20')
   const shell = a.start(
@@ -242,7 +243,7 @@ test('text is cut and filled up to a number of columns', () => {
   assert.equal(printable('a\tb\u009b\u2028é名👍'), 'a\\u{9}b\\u{9b}\\u{2028}é名👍')
 })
 
-test('on a terminal the table is drawn in its place', { skip: unavailable }, async (t) => {
+test('on a terminal the table is drawn in its place', { skip: needs('lab') }, async (t) => {
   const { a, b } = await hosts(t, 2)
   const command = `stty cols 80 rows 24; exec "${process.execPath}" "${COMMAND}" discover --id ada`
   const terminal = a.start('script', '-qfc', command, '/dev/null')

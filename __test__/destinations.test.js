@@ -2,12 +2,13 @@
 
 const assert = require('node:assert/strict')
 const { test } = require('node:test')
-const { hosts, unavailable } = require('./hosts.js')
+const { hosts } = require('./hosts.js')
+const { needs } = require('./needs.js')
 const { ask } = require('./uses.js')
 const { castTo, listenHere } = require('./loopback.js')
 const { until } = require('./process.js')
 
-const skip = unavailable
+const skip = needs('lab')
 
 test('to: each destination gets it beside the group, on its own port or that of the cast', async (t) => {
   const heard = /** @type {string[]} */ ([])

@@ -8,10 +8,11 @@ const { join } = require('node:path')
 const { describe, test } = require('node:test')
 const { diagnose } = require('..')
 const { findings } = require('../lib/diagnosis/findings.js')
-const { hosts, unavailable } = require('./hosts.js')
+const { hosts } = require('./hosts.js')
+const { needs } = require('./needs.js')
 const { LOOPBACK } = require('./loopback.js')
 
-const skip = unavailable
+const skip = needs('lab')
 const COMMAND = join(__dirname, '..', 'bin', 'lan-peers.js')
 
 /**
@@ -62,6 +63,7 @@ const echoes = ({ interfaces }) =>
  *
  * @typedef {object} Fault
  * @property {(host: import('./hosts.js').Host, t: import('node:test').TestContext) => unknown} make
+ * @property {string} [tool] what it needs beside the lab
  * @property {string[]} [flags]
  * @property {boolean} ok whether something works all the same
  * @property {string[]} found
@@ -79,6 +81,7 @@ const DESKTOP = `chain in {
 /** @type {Record<string, Fault>} */
 const FAULTS = {
   'a firewall that refuses': {
+    tool: 'nft',
     make: (host) =>
       host.wall('chain out {\n type filter hook output priority 0\n udp dport 9778 reject\n}'),
     ok: false,
@@ -87,6 +90,7 @@ const FAULTS = {
     echo: [null, null]
   },
   'a firewall that drops what comes in': {
+    tool: 'nft',
     make: (host) => host.wall(DESKTOP),
     ok: false,
     found: ['error NOT_HEARD eth0 IPv4', 'error NOT_HEARD eth0 IPv6'],
@@ -94,6 +98,7 @@ const FAULTS = {
     echo: [false, false]
   },
   'a firewall that drops one family': {
+    tool: 'nft',
     make: (host) =>
       host.wall('chain in {\n type filter hook input priority 0\n ip daddr 224.0.0.1 drop\n}'),
     ok: true,
@@ -180,10 +185,9 @@ const FAULTS = {
 
 // Most of what these do is wait.
 describe('the doctor', { concurrency: 4, skip }, () => {
-  for (const [name, { make, flags = [], ok, found: expected, cure, echo }] of Object.entries(
-    FAULTS
-  )) {
-    test(name, async (t) => {
+  for (const [name, fault] of Object.entries(FAULTS)) {
+    const { make, tool = 'lab', flags = [], ok, found: expected, cure, echo } = fault
+    test(name, { skip: needs(tool) }, async (t) => {
       const { a } = await hosts(t, 1)
       await make(a, t)
       const report = await doctor(a, ...flags)
@@ -204,18 +208,18 @@ describe('the doctor', { concurrency: 4, skip }, () => {
     assert.ok(message.includes(`(pid ${program.child.pid})`), message)
   })
 
-  test('nothing but a point-to-point interface', async (t) => {
+  test('nothing but a point-to-point interface', { skip: needs('tunnel') }, async (t) => {
     const { a } = await hosts(t, { a: [] })
-    if (!a.addTunnel()) return t.skip('NO POINT-TO-POINT INTERFACE: /dev/net/tun may not be opened')
+    a.addTunnel()
     const report = await doctor(a)
     assert.deepEqual(found(report), ['error POINT_TO_POINT tun0'])
     assert.match(cureOf(report, 'POINT_TO_POINT'), /VPN.*seeds.*interfaces: 'tun0'/)
     assert.equal(report.code, 1)
   })
 
-  test('a VPN that has the default route', async (t) => {
+  test('a VPN that has the default route', { skip: needs('tunnel') }, async (t) => {
     const { a } = await hosts(t, 1)
-    if (!a.addTunnel()) return t.skip('NO POINT-TO-POINT INTERFACE: /dev/net/tun may not be opened')
+    a.addTunnel()
     a.ip('route replace default dev tun0')
     const report = await doctor(a)
     assert.deepEqual(found(report), ['note VPN tun0', 'note NOBODY'])
@@ -331,7 +335,7 @@ describe('the doctor', { concurrency: 4, skip }, () => {
     assert.ok(!ours.lines.some((line) => /probe|doctor/.test(line)))
   })
 
-  test('for people: versions first, and within 80 columns', async (t) => {
+  test('for people: versions first, and within 80 columns', { skip: needs('nft') }, async (t) => {
     const { a } = await hosts(t, 1)
     a.wall('chain out {\n type filter hook output priority 0\n udp dport 9778 reject\n}')
     const program = a.start(process.execPath, COMMAND, 'doctor', '--duration', '1000')
@@ -350,16 +354,20 @@ describe('the doctor', { concurrency: 4, skip }, () => {
   })
 })
 
-test('the report in docs/troubleshooting.md is the real one', { skip }, async (t) => {
-  const page = readFileSync(join(__dirname, '../docs/troubleshooting.md'), 'utf8')
-  const [, shown] = /** @type {RegExpMatchArray} */ (page.match(/```text\n([^]*?)\n```/))
-  const { a } = await hosts(t, 1)
-  a.wall(DESKTOP)
-  const program = a.start(process.execPath, COMMAND, 'doctor')
-  await program.end()
-  // But for the versions.
-  assert.deepEqual(shown.split('\n').slice(2), program.lines.slice(2))
-})
+test(
+  'the report in docs/troubleshooting.md is the real one',
+  { skip: needs('lab', 'nft') },
+  async (t) => {
+    const page = readFileSync(join(__dirname, '../docs/troubleshooting.md'), 'utf8')
+    const [, shown] = /** @type {RegExpMatchArray} */ (page.match(/```text\n([^]*?)\n```/))
+    const { a } = await hosts(t, 1)
+    a.wall(DESKTOP)
+    const program = a.start(process.execPath, COMMAND, 'doctor')
+    await program.end()
+    // But for the versions.
+    assert.deepEqual(shown.split('\n').slice(2), program.lines.slice(2))
+  }
+)
 
 test('a diagnosis can be aborted, and leaves nothing open', async () => {
   const cause = new Error('enough')

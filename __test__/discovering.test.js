@@ -3,7 +3,8 @@
 const assert = require('node:assert/strict')
 const { setTimeout: sleep } = require('node:timers/promises')
 const { describe, test } = require('node:test')
-const { ALONE, NO_MULTICAST, hosts, unavailable } = require('./hosts.js')
+const { ALONE, NO_MULTICAST, hosts } = require('./hosts.js')
+const { needs } = require('./needs.js')
 const { withNames } = require('./names.js')
 const { clocks, preload } = require('./preload.js')
 const { nodeCommand, until } = require('./process.js')
@@ -76,7 +77,7 @@ const NO_UNICAST = `chain in {
   meta pkttype host iifname != lo drop
 }`
 
-describe('discovering', { skip: unavailable, concurrency: false }, () => {
+describe('discovering', { skip: needs('lab'), concurrency: false }, () => {
   test('three hosts on two networks, over both families, know each other once, by all addresses', async (t) => {
     const lab = await hosts(t, { a: [0, 1], b: [0, 1], c: [0, 1] })
     const programs = Object.fromEntries(
@@ -189,7 +190,7 @@ describe('discovering', { skip: unavailable, concurrency: false }, () => {
     assert.equal(later.length, 1)
   })
 
-  test('a partition parts, and heals', async (t) => {
+  test('a partition parts, and heals', { skip: needs('nft') }, async (t) => {
     const { a, b, c } = await hosts(t, 3)
     const options = { interval: 300 }
     const programs = {
@@ -256,28 +257,32 @@ describe('discovering', { skip: unavailable, concurrency: false }, () => {
     stays(programs.b, 'a')
   })
 
-  test('who was stopped declares nobody gone when it goes on', async (t) => {
-    const { a, b, c } = await hosts(t, 3)
-    const options = LONG ? {} : { interval: 200 }
-    const programs = {
-      a: discoverOn(a, options),
-      b: discoverOn(b, options),
-      c: discoverOn(c, options)
+  test(
+    'who was stopped declares nobody gone when it goes on',
+    { skip: needs('nft') },
+    async (t) => {
+      const { a, b, c } = await hosts(t, 3)
+      const options = LONG ? {} : { interval: 200 }
+      const programs = {
+        a: discoverOn(a, options),
+        b: discoverOn(b, options),
+        c: discoverOn(c, options)
+      }
+      await allMeet(programs)
+      const child = /** @type {number} */ (programs.a.child.pid)
+      process.kill(child, 'SIGSTOP')
+      // Nor is anything of that time waiting to be read.
+      a.wall(ALONE)
+      assert.equal((await event(programs.b, 'down', 'a')).reason, 'timeout')
+      await sleep(LONG ? 60_000 : 4000)
+      const from = programs.b.lines.length
+      a.wall()
+      process.kill(child, 'SIGCONT')
+      await event(programs.b, 'up', 'a', from)
+      await sleep(LONG ? 10_000 : 3000)
+      for (const other of ['b', 'c']) stays(programs.a, other)
     }
-    await allMeet(programs)
-    const child = /** @type {number} */ (programs.a.child.pid)
-    process.kill(child, 'SIGSTOP')
-    // Nor is anything of that time waiting to be read.
-    a.wall(ALONE)
-    assert.equal((await event(programs.b, 'down', 'a')).reason, 'timeout')
-    await sleep(LONG ? 60_000 : 4000)
-    const from = programs.b.lines.length
-    a.wall()
-    process.kill(child, 'SIGCONT')
-    await event(programs.b, 'up', 'a', from)
-    await sleep(LONG ? 10_000 : 3000)
-    for (const other of ['b', 'c']) stays(programs.a, other)
-  })
+  )
 
   test('who has slept asks again', async (t) => {
     const { a } = await hosts(t, 1)
@@ -314,26 +319,30 @@ describe('discovering', { skip: unavailable, concurrency: false }, () => {
     assert.equal((await ours.json((said) => said.down === peer.id)).reason, 'timeout')
   })
 
-  test('behind a firewall that drops what it did not ask for one knows everybody', async (t) => {
-    const { a, b, c } = await hosts(t, 3)
-    c.wall(NO_UNICAST)
-    // What they say by themselves comes too late.
-    const options = { interval: 60_000 }
-    const others = { a: discoverOn(a, options), b: discoverOn(b, options) }
-    await allMeet(others)
-    // Past their start, whose announcements would do.
-    await sleep(2500)
-    const walled = discoverOn(c, options)
-    await allMeet({ ...others, c: walled })
-    const { peers } = await ask(walled)
-    assert.deepEqual(peers.map((/** @type {any} */ one) => one.id).sort(), ['a', 'b'])
-  })
+  test(
+    'behind a firewall that drops what it did not ask for one knows everybody',
+    { skip: needs('nft') },
+    async (t) => {
+      const { a, b, c } = await hosts(t, 3)
+      c.wall(NO_UNICAST)
+      // What they say by themselves comes too late.
+      const options = { interval: 60_000 }
+      const others = { a: discoverOn(a, options), b: discoverOn(b, options) }
+      await allMeet(others)
+      // Past their start, whose announcements would do.
+      await sleep(2500)
+      const walled = discoverOn(c, options)
+      await allMeet({ ...others, c: walled })
+      const { peers } = await ask(walled)
+      assert.deepEqual(peers.map((/** @type {any} */ one) => one.id).sort(), ['a', 'b'])
+    }
+  )
 
   for (const [how, seeds] of /** @type {const} */ ([
     ['an address', ['10.77.0.1', '10.77.0.2']],
     ['a name of both', ['peers.lan']]
   ])) {
-    test(`without multicast two find each other by ${how}`, async (t) => {
+    test(`without multicast two find each other by ${how}`, { skip: needs('nft') }, async (t) => {
       const { a, b } = await hosts(t, 2)
       const programs = /** @type {Record<string, Process>} */ ({})
       for (const host of [a, b]) {
@@ -348,28 +357,32 @@ describe('discovering', { skip: unavailable, concurrency: false }, () => {
     })
   }
 
-  test('on one network it is enough that one of two names the other', async (t) => {
-    const { a, b } = await hosts(t, 2)
-    for (const host of [a, b]) host.wall(NO_MULTICAST)
-    const options = { interval: 300 }
-    const programs = {
-      a: discoverOn(a, options),
-      b: discoverOn(b, { ...options, seeds: [a.address] })
+  test(
+    'on one network it is enough that one of two names the other',
+    { skip: needs('nft') },
+    async (t) => {
+      const { a, b } = await hosts(t, 2)
+      for (const host of [a, b]) host.wall(NO_MULTICAST)
+      const options = { interval: 300 }
+      const programs = {
+        a: discoverOn(a, options),
+        b: discoverOn(b, { ...options, seeds: [a.address] })
+      }
+      await allMeet(programs)
+      // What is for everybody is for it, too.
+      tell(programs.a, { announce: { changed: true } })
+      await programs.b.json((said) => said.update === 'a' && said.peer.data.changed)
+      await sleep(2000)
+      stays(programs.a, 'b')
+      stays(programs.b, 'a')
+      tell(programs.a, { close: true })
+      assert.equal((await event(programs.b, 'down', 'a')).reason, 'bye')
     }
-    await allMeet(programs)
-    // What is for everybody is for it, too.
-    tell(programs.a, { announce: { changed: true } })
-    await programs.b.json((said) => said.update === 'a' && said.peer.data.changed)
-    await sleep(2000)
-    stays(programs.a, 'b')
-    stays(programs.b, 'a')
-    tell(programs.a, { close: true })
-    assert.equal((await event(programs.b, 'down', 'a')).reason, 'bye')
-  })
+  )
 
   test('across a router both have to name each other', async (t) => {
     const { a, b, r } = await hosts(t, { a: [0], b: [1], r: [0, 1] })
-    r.exec('sysctl', '-qw', 'net.ipv4.ip_forward=1')
+    r.exec('sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward')
     for (const host of [a, b]) {
       host.ip(`route replace default via ${host === a ? r.addresses[0] : r.addresses[1]}`)
     }
@@ -386,7 +399,7 @@ describe('discovering', { skip: unavailable, concurrency: false }, () => {
 
   test('seeds are looked up again when somebody unknown sends from afar', async (t) => {
     const { a, b, r } = await hosts(t, { a: [0], b: [1], r: [0, 1] })
-    r.exec('sysctl', '-qw', 'net.ipv4.ip_forward=1')
+    r.exec('sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward')
     a.ip(`route replace default via ${r.addresses[0]}`)
     b.ip(`route replace default via ${r.addresses[1]}`)
     const names = await withNames(t, a)
@@ -399,7 +412,7 @@ describe('discovering', { skip: unavailable, concurrency: false }, () => {
     await Promise.all([event(program, 'up', 'b'), event(other, 'up', 'a')])
   })
 
-  test('without multicast they find each other by broadcast', async (t) => {
+  test('without multicast they find each other by broadcast', { skip: needs('nft') }, async (t) => {
     const { a, b } = await hosts(t, 2)
     for (const host of [a, b]) host.wall(NO_MULTICAST)
     const options = { broadcast: true, group: '224.0.0.1' }
@@ -421,7 +434,7 @@ for (const [how, code] of /** @type {const} */ ([
   ['throw', 1],
   ['unref', 0]
 ])) {
-  test(`the end of a process is a goodbye: ${how}`, { skip: unavailable }, async (t) => {
+  test(`the end of a process is a goodbye: ${how}`, { skip: needs('lab') }, async (t) => {
     const { a, b } = await hosts(t, 2)
     const programs = { a: discoverOn(a), b: discoverOn(b) }
     await allMeet(programs)

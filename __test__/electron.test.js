@@ -3,10 +3,9 @@
 // The app in examples/electron, all of it, with a stand-in for Electron: fixtures/electron/electron.js.
 
 const assert = require('node:assert/strict')
-const { accessSync, constants } = require('node:fs')
-const { delimiter, join } = require('node:path')
 const { test } = require('node:test')
-const { hosts, unavailable } = require('./hosts.js')
+const { hosts } = require('./hosts.js')
+const { chromium, needs } = require('./needs.js')
 
 const APP = 'lan-peers-electron'
 
@@ -16,27 +15,7 @@ const MUTE = `chain out {
   oifname eth0 ip protocol udp drop
 }`
 
-/** @param {string} name of a program */
-const onPath = (name) =>
-  (process.env.PATH ?? '')
-    .split(delimiter)
-    .map((folder) => join(folder, name))
-    .find((path) => {
-      try {
-        accessSync(path, constants.X_OK)
-        return true
-      } catch {
-        return false
-      }
-    })
-
-const chromium = ['chromium', 'chromium-browser', 'google-chrome'].map(onPath).find(Boolean)
-const skip =
-  unavailable ||
-  (chromium === undefined && process.env.LAN_PEERS_LAB !== 'required'
-    ? 'CHROMIUM IS NOT AVAILABLE: needs chromium on the PATH'
-    : false)
-if (skip) console.error(skip)
+const skip = needs('lab', 'chromium')
 
 /**
  * The app on a host of the lab.
@@ -45,11 +24,10 @@ if (skip) console.error(skip)
  * @param {...string} args
  */
 function startApp(host, ...args) {
-  if (chromium === undefined) throw new Error('Chromium is required and not on the PATH')
   const main = require.resolve('./fixtures/electron/app.js')
   const started = host.start(
     'env',
-    `LAN_PEERS_CHROMIUM=${chromium}`,
+    `LAN_PEERS_CHROMIUM=${chromium()}`,
     process.execPath,
     main,
     ...args
@@ -91,7 +69,7 @@ const names = ({ peers }) => peers.map(([name]) => name).join()
 
 test(
   'the page shows who comes, changes and goes, and changes our own name',
-  { skip },
+  { skip: needs('lab', 'chromium', 'nft') },
   async (t) => {
     const { a, b, c } = await hosts(t, 3)
     const markup = '<img src=x onerror=document.title=1>'

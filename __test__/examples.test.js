@@ -7,7 +7,8 @@ const { execFileSync } = require('node:child_process')
 const { copyFileSync, mkdirSync, readFileSync, readdirSync, symlinkSync } = require('node:fs')
 const { join } = require('node:path')
 const { describe, test } = require('node:test')
-const { NO_MULTICAST, hosts, unavailable } = require('./hosts.js')
+const { NO_MULTICAST, hosts } = require('./hosts.js')
+const { needs } = require('./needs.js')
 const { withNames } = require('./names.js')
 const { temporary } = require('./preload.js')
 const { nodeCommand } = require('./process.js')
@@ -15,16 +16,6 @@ const { nodeCommand } = require('./process.js')
 const root = join(__dirname, '..')
 const folder = join(root, 'examples')
 const read = (/** @type {string} */ name) => readFileSync(join(folder, name), 'utf8')
-
-/** Whether there is a Python of today; where the lab is required, it has to be there. */
-const hasPython = (() => {
-  try {
-    execFileSync('python3', ['-c', 'import sys; sys.exit(sys.version_info < (3, 10))'])
-    return true
-  } catch {
-    return process.env.LAN_PEERS_LAB === 'required'
-  }
-})()
 
 /**
  * The line of somebody who is there. Who answers first, IPv4 or IPv6, is chance.
@@ -49,7 +40,7 @@ test('README.md names every example, and each says how it is run', () => {
   }
 })
 
-describe('examples', { skip: unavailable, concurrency: 2 }, () => {
+describe('examples', { skip: needs('lab'), concurrency: 2 }, () => {
   test('peers.js: who comes and goes, and what is no name ends nobody', async (t) => {
     const { a, b, c } = await hosts(t, 3)
     const ada = a.run('../examples/peers.js', 'ada')
@@ -98,7 +89,7 @@ describe('examples', { skip: unavailable, concurrency: 2 }, () => {
 
   test(
     'dgram.py is a plain peer, and reads who the others are',
-    { skip: hasPython ? false : 'needs Python >= 3.10' },
+    { skip: needs('python3') },
     async (t) => {
       const { a, b, c } = await hosts(t, 3)
       const python = a.start('python3', join(folder, 'dgram.py'), 'monty', a.address)
@@ -178,48 +169,52 @@ describe('examples', { skip: unavailable, concurrency: 2 }, () => {
     assert.equal((await program.end()).code, 130)
   })
 
-  test('service.js as compose.yaml runs it: replicas find each other by a name, without multicast', async (t) => {
-    const compose = read('compose.yaml')
-    const script = compose.match(/^ +command: node (.*)$/m)?.[1]
-    const seeds = compose.match(/^ +SEEDS: (.*)$/m)?.[1]
-    assert.match(compose, new RegExp(`^services:\\n  ${seeds}:$`, 'm'))
+  test(
+    'service.js as compose.yaml runs it: replicas find each other by a name, without multicast',
+    { skip: needs('nft') },
+    async (t) => {
+      const compose = read('compose.yaml')
+      const script = compose.match(/^ +command: node (.*)$/m)?.[1]
+      const seeds = compose.match(/^ +SEEDS: (.*)$/m)?.[1]
+      assert.match(compose, new RegExp(`^services:\\n  ${seeds}:$`, 'm'))
 
-    // As in Kubernetes there is a router between them, and one comes when the others have looked up the name.
-    const { a, b, c, r } = await hosts(t, { a: [0], b: [1], c: [1], r: [0, 1] })
-    r.exec('sysctl', '-qw', 'net.ipv4.ip_forward=1')
-    const computers = await Promise.all(
-      [a, b, c].map((host) => {
-        host.wall(NO_MULTICAST)
-        host.ip(`route replace default via ${r.addresses[host === a ? 0 : 1]}`)
-        return withNames(t, host)
-      })
-    )
-    /** @param {import('./hosts.js').Host[]} these whom the name stands for now */
-    const name = (...these) => {
-      const line = `${seeds} ${these.map(({ address }) => address)}`
-      return Promise.all(computers.map((computer) => computer.set(line)))
+      // As in Kubernetes there is a router between them, and one comes when the others have looked up the name.
+      const { a, b, c, r } = await hosts(t, { a: [0], b: [1], c: [1], r: [0, 1] })
+      r.exec('sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward')
+      const computers = await Promise.all(
+        [a, b, c].map((host) => {
+          host.wall(NO_MULTICAST)
+          host.ip(`route replace default via ${r.addresses[host === a ? 0 : 1]}`)
+          return withNames(t, host)
+        })
+      )
+      /** @param {import('./hosts.js').Host[]} these whom the name stands for now */
+      const name = (...these) => {
+        const line = `${seeds} ${these.map(({ address }) => address)}`
+        return Promise.all(computers.map((computer) => computer.set(line)))
+      }
+      const start = (/** @type {number} */ i) =>
+        computers[i].start('env', `SEEDS=${seeds}`, ...nodeCommand(`../${script}`, ['abc'[i]]))
+      await name(a, b)
+      const [onA, onB] = [start(0), start(1)]
+      await onA.line(/^\+ b 10\.77\.1\.2 8080$/)
+      await onB.line(/^\+ a 10\.77\.0\.1 8080$/)
+      await name(a, b, c)
+      const onC = start(2)
+      for (const replica of [onA, onB]) await replica.line(/^\+ c 10\.77\.1\.3 8080$/)
+      for (const line of [/^\+ a /, /^\+ b /]) await onC.line(line)
+
+      const get = `fetch('http://${b.address}:8080').then((all) => all.text()).then(console.log)`
+      const answer = await a.start(process.execPath, '-e', get).json(() => true)
+      assert.equal(answer.name, 'b')
+      assert.deepEqual(answer.others.sort(), [
+        ['a', a.address],
+        ['c', c.address]
+      ])
+      // As `docker stop` does.
+      onC.child.kill('SIGTERM')
+      await onA.line(/^- c \(bye\)$/)
+      assert.equal((await onC.end()).code, 0)
     }
-    const start = (/** @type {number} */ i) =>
-      computers[i].start('env', `SEEDS=${seeds}`, ...nodeCommand(`../${script}`, ['abc'[i]]))
-    await name(a, b)
-    const [onA, onB] = [start(0), start(1)]
-    await onA.line(/^\+ b 10\.77\.1\.2 8080$/)
-    await onB.line(/^\+ a 10\.77\.0\.1 8080$/)
-    await name(a, b, c)
-    const onC = start(2)
-    for (const replica of [onA, onB]) await replica.line(/^\+ c 10\.77\.1\.3 8080$/)
-    for (const line of [/^\+ a /, /^\+ b /]) await onC.line(line)
-
-    const get = `fetch('http://${b.address}:8080').then((all) => all.text()).then(console.log)`
-    const answer = await a.start(process.execPath, '-e', get).json(() => true)
-    assert.equal(answer.name, 'b')
-    assert.deepEqual(answer.others.sort(), [
-      ['a', a.address],
-      ['c', c.address]
-    ])
-    // As `docker stop` does.
-    onC.child.kill('SIGTERM')
-    await onA.line(/^- c \(bye\)$/)
-    assert.equal((await onC.end()).code, 0)
-  })
+  )
 })

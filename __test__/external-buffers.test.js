@@ -5,13 +5,14 @@
 
 const assert = require('node:assert/strict')
 const { test } = require('node:test')
-const { hosts, unavailable } = require('./hosts.js')
+const { hosts } = require('./hosts.js')
+const { needs } = require('./needs.js')
 const { preload } = require('./preload.js')
 const { nodeCommand } = require('./process.js')
 
 test(
   'listen, cast and discover offer V8 no memory of their own',
-  { skip: unavailable },
+  { skip: needs('lab') },
   async (t) => {
     const { a, b } = await hosts(t, 2)
     const env = preload(t, 'no-external-buffers.c')

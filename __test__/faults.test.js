@@ -7,7 +7,8 @@ const assert = require('node:assert/strict')
 const { setTimeout: sleep } = require('node:timers/promises')
 const { test } = require('node:test')
 const { copyWithHooks } = require('./copies.js')
-const { hosts, unavailable } = require('./hosts.js')
+const { hosts } = require('./hosts.js')
+const { needs } = require('./needs.js')
 
 /** @typedef {import('./process.js').Process} Process */
 
@@ -103,7 +104,7 @@ let mtu = 1400
 const change = (/** @type {import('./hosts.js').Host} */ host) =>
   host.ip(`link set lo mtu ${(mtu += 1)}`)
 
-test('errors of the system', { skip: unavailable }, async (t) => {
+test('errors of the system', { skip: needs('lab') }, async (t) => {
   const lab = await hosts(t, { a: [0, 1], b: [0], c: [1] })
   const a = lab.a.run('fixtures/faulty.js', copyWithHooks(t))
   const options = { group: '224.0.0.1', interval: 300 }

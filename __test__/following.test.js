@@ -5,7 +5,8 @@
 
 const assert = require('node:assert/strict')
 const { describe, test } = require('node:test')
-const { hosts, unavailable } = require('./hosts.js')
+const { hosts } = require('./hosts.js')
+const { needs } = require('./needs.js')
 const { until } = require('./process.js')
 
 /**
@@ -13,7 +14,7 @@ const { until } = require('./process.js')
  * @typedef {import('./process.js').Process} Process
  */
 
-const skip = unavailable
+const skip = needs('lab', 'tcpdump')
 const FAMILIES = ['IPv4', 'IPv6']
 
 /**
@@ -383,29 +384,33 @@ describe('following the network', { concurrency: 4 }, () => {
     await peers.assertHonest()
   })
 
-  test('a firewall that refuses, and is opened', { skip }, async (t) => {
-    const { a, b } = await hosts(t, 2)
-    const peers = await peersOn([a, b])
-    const [onA, onB] = peers.programs
-    await peers.hearEachOther(t, 'start')
-    a.exec('nft', 'add table inet wall')
-    a.exec('nft', 'add chain inet wall out { type filter hook output priority 0 ; }')
-    a.exec('nft', 'add rule inet wall out udp dport 9778 drop')
-    const refused = await onA.json((said) => said.warning)
-    assert.equal(refused.warning, 'EPERM')
-    assert.equal(refused.interface, 'eth0')
-    assert.match(refused.hint, /firewall/)
-    const failing = await onA.json((said) => said.changed === 'caster')
-    assert.equal(failing.interfaces[1].IPv4.state, 'failing')
-    // What it hears, it goes on hearing.
-    await onA.json((said) => said.message === 'b', onA.lines.length)
-    const before = onA.lines.length
-    a.exec('nft', 'delete table inet wall')
-    await peers.hearEachOther(t, 'opened')
-    await onA.json((said) => said.changed && said.interfaces[1].IPv4.state === 'joined', before)
-    const warnings = onA.values().filter((said) => said?.warning)
-    assert.equal(warnings.length, 2, 'one for each family, however many sends were refused')
-    assert.equal(onB.values().filter((said) => said?.warning).length, 0)
-    await peers.assertHonest()
-  })
+  test(
+    'a firewall that refuses, and is opened',
+    { skip: needs('lab', 'nft', 'tcpdump') },
+    async (t) => {
+      const { a, b } = await hosts(t, 2)
+      const peers = await peersOn([a, b])
+      const [onA, onB] = peers.programs
+      await peers.hearEachOther(t, 'start')
+      a.exec('nft', 'add table inet wall')
+      a.exec('nft', 'add chain inet wall out { type filter hook output priority 0 ; }')
+      a.exec('nft', 'add rule inet wall out udp dport 9778 drop')
+      const refused = await onA.json((said) => said.warning)
+      assert.equal(refused.warning, 'EPERM')
+      assert.equal(refused.interface, 'eth0')
+      assert.match(refused.hint, /firewall/)
+      const failing = await onA.json((said) => said.changed === 'caster')
+      assert.equal(failing.interfaces[1].IPv4.state, 'failing')
+      // What it hears, it goes on hearing.
+      await onA.json((said) => said.message === 'b', onA.lines.length)
+      const before = onA.lines.length
+      a.exec('nft', 'delete table inet wall')
+      await peers.hearEachOther(t, 'opened')
+      await onA.json((said) => said.changed && said.interfaces[1].IPv4.state === 'joined', before)
+      const warnings = onA.values().filter((said) => said?.warning)
+      assert.equal(warnings.length, 2, 'one for each family, however many sends were refused')
+      assert.equal(onB.values().filter((said) => said?.warning).length, 0)
+      await peers.assertHonest()
+    }
+  )
 })

@@ -5,7 +5,8 @@
 const assert = require('node:assert/strict')
 const { describe, test } = require('node:test')
 const { PORT } = require('./discoveries.js')
-const { hosts, unavailable } = require('./hosts.js')
+const { hosts } = require('./hosts.js')
+const { needs } = require('./needs.js')
 const { trafficProgram } = require('./loopback.js')
 const { withNames } = require('./names.js')
 const { until } = require('./process.js')
@@ -180,7 +181,7 @@ function knows(/** @type {Process} */ program, /** @type {string} */ id) {
   assert.deepEqual(told.at(-1).peer.data, { name: id })
 }
 
-describe('floods', { skip: unavailable, concurrency: false }, () => {
+describe('floods', { skip: needs('lab'), concurrency: false }, () => {
   for (const { title, flood, rate, sealed, full, shows } of FLOODS) {
     test(title, async (t) => {
       const lab = await hosts(t, 4)
@@ -216,52 +217,56 @@ describe('floods', { skip: unavailable, concurrency: false }, () => {
     })
   }
 
-  test('questions are answered so often a second, with no more than is announced', async (t) => {
-    const lab = await hosts(t, 4)
-    const { a: asked, d: hostile } = lab
-    // The hundred who ask, or answers to them would never leave.
-    const [, last] = hostile.address.match(/\.(\d+)$/) ?? []
-    const others = Array.from({ length: 100 }, (_, i) => `10.77.0.${Number(last) + 1 + i}`)
-    hostile.ip(...others.map((address) => `address add ${address}/24 dev eth0`))
-    const a = discoverOn(asked)
-    const b = discoverOn(lab.b)
-    await a.json((said) => said.up === 'b')
-    const filter = `udp and src host ${asked.address} and dst net 10.77.0.0/24 and not host ${lab.b.address}`
-    const capture = hostile.start(
-      'tcpdump',
-      '-i',
-      'eth0',
-      '-Q',
-      'in',
-      '-nn',
-      '-tt',
-      '-l',
-      ...filter.split(' ')
-    )
-    await capture.line(/listening on/)
-    const before = (await ask(a, 'tell')).stats
-    const sent = await send(hostile, 'asks', 20_000)
-    const { stats } = await ask(a, 'tell')
-    const answers = capture.lines.flatMap((line) => {
-      const [, at, length] = line.match(/^([\d.]+) IP .* length (\d+)$/) ?? []
-      return at ? [{ at: Number(at), length: Number(length) }] : []
-    })
-    const busiest = Math.max(
-      ...answers.map(({ at }) => answers.filter((one) => one.at >= at && one.at < at + 1).length)
-    )
-    const bytes = answers.reduce((sum, { length }) => sum + length, 0)
-    const ratio = bytes / (stats.bytes - before.bytes)
-    t.diagnostic(
-      `${Math.round(sent)} questions a second, ${answers.length} answers, ${busiest} in the busiest second; ` +
-        `${(100 * ratio).toFixed(2)} bytes of answers for 100 bytes of questions`
-    )
-    assert.ok(answers.length > 100, `${answers.length} answers`)
-    // Those of one second may be sent in the next.
-    assert.ok(busiest <= 400, `${busiest} answers in a second`)
-    assert.ok(ratio < 0.2, `${ratio}`)
-    knows(a, 'b')
-    knows(b, 'a')
-  })
+  test(
+    'questions are answered so often a second, with no more than is announced',
+    { skip: needs('tcpdump') },
+    async (t) => {
+      const lab = await hosts(t, 4)
+      const { a: asked, d: hostile } = lab
+      // The hundred who ask, or answers to them would never leave.
+      const [, last] = hostile.address.match(/\.(\d+)$/) ?? []
+      const others = Array.from({ length: 100 }, (_, i) => `10.77.0.${Number(last) + 1 + i}`)
+      hostile.ip(...others.map((address) => `address add ${address}/24 dev eth0`))
+      const a = discoverOn(asked)
+      const b = discoverOn(lab.b)
+      await a.json((said) => said.up === 'b')
+      const filter = `udp and src host ${asked.address} and dst net 10.77.0.0/24 and not host ${lab.b.address}`
+      const capture = hostile.start(
+        'tcpdump',
+        '-i',
+        'eth0',
+        '-Q',
+        'in',
+        '-nn',
+        '-tt',
+        '-l',
+        ...filter.split(' ')
+      )
+      await capture.line(/listening on/)
+      const before = (await ask(a, 'tell')).stats
+      const sent = await send(hostile, 'asks', 20_000)
+      const { stats } = await ask(a, 'tell')
+      const answers = capture.lines.flatMap((line) => {
+        const [, at, length] = line.match(/^([\d.]+) IP .* length (\d+)$/) ?? []
+        return at ? [{ at: Number(at), length: Number(length) }] : []
+      })
+      const busiest = Math.max(
+        ...answers.map(({ at }) => answers.filter((one) => one.at >= at && one.at < at + 1).length)
+      )
+      const bytes = answers.reduce((sum, { length }) => sum + length, 0)
+      const ratio = bytes / (stats.bytes - before.bytes)
+      t.diagnostic(
+        `${Math.round(sent)} questions a second, ${answers.length} answers, ${busiest} in the busiest second; ` +
+          `${(100 * ratio).toFixed(2)} bytes of answers for 100 bytes of questions`
+      )
+      assert.ok(answers.length > 100, `${answers.length} answers`)
+      // Those of one second may be sent in the next.
+      assert.ok(busiest <= 400, `${busiest} answers in a second`)
+      assert.ok(ratio < 0.2, `${ratio}`)
+      knows(a, 'b')
+      knows(b, 'a')
+    }
+  )
 
   test('strangers who send to the host are nobody, and have names looked up seldom', async (t) => {
     const lab = await hosts(t, 2)

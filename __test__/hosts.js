@@ -6,34 +6,8 @@
 
 const { execFileSync, spawn } = require('node:child_process')
 const { once } = require('node:events')
+const { MODES, mode, needs } = require('./needs.js')
 const { Process, nodeCommand } = require('./process.js')
-
-/** How a namespace is entered, and how one is made. */
-const MODES = [
-  { make: ['unshare', '--net'], enter: ['nsenter', '--net'] },
-  {
-    make: ['unshare', '--user', '--map-root-user', '--net'],
-    enter: ['nsenter', '--user', '--preserve-credentials', '--net']
-  }
-]
-
-/** What works here. Trying is the only way to know: some systems let the first half pass. */
-const mode = MODES.find(({ make }) => {
-  try {
-    const [command, ...args] = make
-    execFileSync(command, [...args, 'ip', 'link', 'set', 'lo', 'up'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-})
-
-/** Why there is no lab here; `false` if there is one, as the option `skip` of a test wants it. */
-const unavailable =
-  mode === undefined && process.env.LAN_PEERS_LAB !== 'required'
-    ? 'THE LAB IS NOT AVAILABLE: needs Linux, iproute2, util-linux, and root or user namespaces'
-    : false
-if (unavailable) console.error(unavailable)
 
 /** A firewall, see `wall` of a host, that drops all between this host and others. */
 const ALONE = `chain in {
@@ -67,7 +41,7 @@ class Namespace {
    * @param {Namespace} [inside] whose user namespace it belongs to
    */
   static async make(inside) {
-    if (mode === undefined) throw new Error('the lab is required and not available')
+    if (mode === undefined) throw new Error(String(needs('lab')))
     const make = inside ? [...inside.enter(), ...MODES[0].make] : mode.make
     const [command, ...args] = [...make, 'sh', '-c', 'echo made && exec cat']
     const holder = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] })
@@ -183,19 +157,13 @@ class Host {
     )
   }
 
-  /**
-   * Gives it `tun0`, a point-to-point interface as a VPN has, and says whether it could: /dev/net/tun may not be opened. Where the
-   * lab is required, so is this.
-   */
+  /** Gives it `tun0`, a point-to-point interface as a VPN has. Needs `tunnel`. */
   addTunnel() {
-    try {
-      this.ip('tuntap add mode tun name tun0')
-    } catch (error) {
-      if (process.env.LAN_PEERS_LAB === 'required') throw error
-      return false
-    }
-    this.ip('address add 10.99.0.1/32 dev tun0', 'link set tun0 up')
-    return true
+    this.ip(
+      'tuntap add mode tun name tun0',
+      'address add 10.99.0.1/32 dev tun0',
+      'link set tun0 up'
+    )
   }
 
   /**
@@ -279,7 +247,7 @@ class Host {
   }
 
   /**
-   * Puts up a firewall, in place of the one before.
+   * Puts up a firewall, in place of the one before. Needs `nft`.
    *
    * @param {string} rules of nft(8), what is in a table; none take it down
    */
@@ -336,4 +304,4 @@ async function hosts(t, plan) {
   return built
 }
 
-module.exports = { ALONE, Host, NO_MULTICAST, hosts, unavailable }
+module.exports = { ALONE, Host, NO_MULTICAST, hosts }

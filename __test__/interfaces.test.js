@@ -3,7 +3,8 @@
 const assert = require('node:assert/strict')
 const { join } = require('node:path')
 const { test } = require('node:test')
-const { hosts, unavailable } = require('./hosts.js')
+const { hosts } = require('./hosts.js')
+const { needs } = require('./needs.js')
 const { preload } = require('./preload.js')
 const { ask, told } = require('./uses.js')
 
@@ -16,7 +17,7 @@ const heard = (
 test(
   'a host on two LANs casts on both, each with the address it has there',
   {
-    skip: unavailable
+    skip: needs('lab')
   },
   async (t) => {
     const { left, both, right } = await hosts(t, { left: [0], both: [0, 1], right: [1] })
@@ -32,7 +33,7 @@ test(
   }
 )
 
-test('from tells the interface it came in on, and the group', { skip: unavailable }, async (t) => {
+test('from tells the interface it came in on, and the group', { skip: needs('lab') }, async (t) => {
   const { left, both, right } = await hosts(t, { left: [0], both: [0, 1], right: [1] })
   const listener = both.run('fixtures/listen.js', { group: ['224.0.0.1', '239.1.2.3'] })
   left.run('fixtures/cast.js', 'left')
@@ -54,7 +55,7 @@ test('from tells the interface it came in on, and the group', { skip: unavailabl
   assert.equal(fromRight.group, '239.1.2.3')
 })
 
-test('interfaces chooses where to listen and to cast', { skip: unavailable }, async (t) => {
+test('interfaces chooses where to listen and to cast', { skip: needs('lab') }, async (t) => {
   const { left, both, right } = await hosts(t, { left: [0], both: [0, 1], right: [1] })
   const onLeft = left.run('fixtures/listen.js')
   const onRight = right.run('fixtures/listen.js')
@@ -94,7 +95,7 @@ test('interfaces chooses where to listen and to cast', { skip: unavailable }, as
 test(
   'a group that another program on the host has joined does not reach us until we join',
   {
-    skip: unavailable
+    skip: needs('lab')
   },
   async (t) => {
     const { a, b } = await hosts(t, 2)
@@ -119,7 +120,7 @@ test(
 test(
   'unicast to the host is heard as direct, unless that is not wanted or its interface is not in use',
   {
-    skip: unavailable
+    skip: needs('lab')
   },
   async (t) => {
     const { a, b } = await hosts(t, { a: [0, 1], b: [0, 1] })
@@ -157,7 +158,7 @@ test(
 test(
   'loopback: false is heard by others alone, ttl: 0 by this host alone',
   {
-    skip: unavailable
+    skip: needs('lab')
   },
   async (t) => {
     const { a, b } = await hosts(t, 2)
@@ -178,7 +179,7 @@ test(
 
 test(
   'ttl: 0 stays on this host also where nobody on it has joined the group',
-  { skip: unavailable },
+  { skip: needs('lab') },
   async (t) => {
     const { a, b } = await hosts(t, 2)
     const group = ['239.5.5.5', '224.0.0.1', 'ff12::7', 'ff02::1']
@@ -204,7 +205,7 @@ test(
 
 test(
   'source works where two interfaces have the same address',
-  { skip: unavailable },
+  { skip: needs('lab') },
   async (t) => {
     const { a, left, right } = await hosts(t, { a: [0, 1], left: [0], right: [1] })
     a.ip('-4 address flush dev eth1')
@@ -223,7 +224,7 @@ test(
 test(
   'with no network but loopback it works on that, and without any it waits',
   {
-    skip: unavailable
+    skip: needs('lab')
   },
   async (t) => {
     const { alone } = await hosts(t, { alone: [] })
@@ -254,7 +255,7 @@ test(
 test(
   'an interface that goes down and comes back is no fault, and the others go on',
   {
-    skip: unavailable
+    skip: needs('lab')
   },
   async (t) => {
     const { a, b } = await hosts(t, { a: [0, 1], b: [0, 1] })
@@ -274,80 +275,83 @@ test(
   }
 )
 
-test('interfaces() tells what is done with each, and why', { skip: unavailable }, async (t) => {
-  const { a } = await hosts(t, { a: [0, 1, 2, 3] })
-  a.ip('link set eth1 down')
-  a.ip('link set eth2 multicast off')
-  a.ip('-4 address flush dev eth3')
-  const tun = a.addTunnel()
-  if (!tun) t.diagnostic('without a point-to-point interface: /dev/net/tun may not be opened')
-  const group = ['224.0.0.1', 'ff02::1']
-  const listener = a.run('fixtures/listen.js', { group, interfaces: '!10.77.3.0/24' })
-  await listener.json((said) => said.listening)
-  const ofListener = await ask(listener)
-  assert.deepEqual(told(ofListener), {
-    lo: ['joined', 'skipped: loopback carries no IPv6 multicast'],
-    eth0: ['joined', 'joined'],
-    eth1: ['waiting: down', 'waiting: down'],
-    eth2: ['skipped: not capable of multicast', 'skipped: not capable of multicast'],
-    eth3: ['waiting: no address yet', 'joined'],
-    ...(tun && { tun0: ['skipped: point-to-point', 'skipped: point-to-point'] })
-  })
-  const [, eth0] = /** @type {import('..').Interface[]} */ (ofListener)
-  assert.ok(eth0.index > 1)
-  assert.deepEqual(eth0.addresses, [
-    { address: a.address, family: 'IPv4', cidr: `${a.address}/24` },
-    { address: a.addresses6[0], family: 'IPv6', cidr: `${a.addresses6[0]}/64` },
-    { address: a.linkLocal, family: 'IPv6', cidr: `${a.linkLocal}/64` }
-  ])
+test(
+  'interfaces() tells what is done with each, and why',
+  { skip: needs('lab', 'tunnel') },
+  async (t) => {
+    const { a } = await hosts(t, { a: [0, 1, 2, 3] })
+    a.ip('link set eth1 down')
+    a.ip('link set eth2 multicast off')
+    a.ip('-4 address flush dev eth3')
+    a.addTunnel()
+    const group = ['224.0.0.1', 'ff02::1']
+    const listener = a.run('fixtures/listen.js', { group, interfaces: '!10.77.3.0/24' })
+    await listener.json((said) => said.listening)
+    const ofListener = await ask(listener)
+    assert.deepEqual(told(ofListener), {
+      lo: ['joined', 'skipped: loopback carries no IPv6 multicast'],
+      eth0: ['joined', 'joined'],
+      eth1: ['waiting: down', 'waiting: down'],
+      eth2: ['skipped: not capable of multicast', 'skipped: not capable of multicast'],
+      eth3: ['waiting: no address yet', 'joined'],
+      tun0: ['skipped: point-to-point', 'skipped: point-to-point']
+    })
+    const [, eth0] = /** @type {import('..').Interface[]} */ (ofListener)
+    assert.ok(eth0.index > 1)
+    assert.deepEqual(eth0.addresses, [
+      { address: a.address, family: 'IPv4', cidr: `${a.address}/24` },
+      { address: a.addresses6[0], family: 'IPv6', cidr: `${a.addresses6[0]}/64` },
+      { address: a.linkLocal, family: 'IPv6', cidr: `${a.linkLocal}/64` }
+    ])
 
-  const caster = a.run('fixtures/cast.js', 'hello', '50', { interfaces: ['!eth3', '!eth1'] })
-  assert.deepEqual(told(await ask(caster)), {
-    lo: [
-      'skipped: loopback is sent on only while nothing else is usable',
-      'skipped: no IPv6 group'
-    ],
-    eth0: ['joined', 'skipped: no IPv6 group'],
-    eth1: ['skipped: excluded by !eth1', 'skipped: no IPv6 group'],
-    eth2: ['skipped: not capable of multicast', 'skipped: no IPv6 group'],
-    eth3: ['skipped: excluded by !eth3', 'skipped: no IPv6 group'],
-    ...(tun && { tun0: ['skipped: point-to-point', 'skipped: no IPv6 group'] })
-  })
+    const caster = a.run('fixtures/cast.js', 'hello', '50', { interfaces: ['!eth3', '!eth1'] })
+    assert.deepEqual(told(await ask(caster)), {
+      lo: [
+        'skipped: loopback is sent on only while nothing else is usable',
+        'skipped: no IPv6 group'
+      ],
+      eth0: ['joined', 'skipped: no IPv6 group'],
+      eth1: ['skipped: excluded by !eth1', 'skipped: no IPv6 group'],
+      eth2: ['skipped: not capable of multicast', 'skipped: no IPv6 group'],
+      eth3: ['skipped: excluded by !eth3', 'skipped: no IPv6 group'],
+      tun0: ['skipped: point-to-point', 'skipped: no IPv6 group']
+    })
 
-  if (tun) assert.match(ofListener.at(-1).IPv4.hint, /VPN/)
+    assert.match(ofListener.at(-1).IPv4.hint, /VPN/)
 
-  // What is named is used all the same, and may be in vain.
-  a.cable('eth1', 'out')
-  a.link('eth1', 'up')
-  const named = a.run('fixtures/listen.js', { interfaces: ['eth1', 'tun*'] })
-  const inVain = told(await ask(named))
-  assert.equal(inVain.eth1[0], 'joined: no carrier')
-  if (tun) assert.match(inVain.tun0[0], /^joined: (no carrier|point-to-point)$/)
-  a.link('eth1', 'down')
-  a.cable('eth1', 'in')
+    // What is named is used all the same, and may be in vain.
+    a.cable('eth1', 'out')
+    a.link('eth1', 'up')
+    const named = a.run('fixtures/listen.js', { interfaces: ['eth1', 'tun*'] })
+    const inVain = told(await ask(named))
+    assert.equal(inVain.eth1[0], 'joined: no carrier')
+    assert.match(inVain.tun0[0], /^joined: (no carrier|point-to-point)$/)
+    a.link('eth1', 'down')
+    a.cable('eth1', 'in')
 
-  // What has just changed is known to whoever asks.
-  a.link('eth0', 'down')
-  a.link('eth1', 'up')
-  assert.deepEqual(told(await ask(caster)).eth0[0], 'waiting: down')
-  assert.deepEqual(told(await ask(listener)).eth1, ['joined', 'waiting: no address yet'])
+    // What has just changed is known to whoever asks.
+    a.link('eth0', 'down')
+    a.link('eth1', 'up')
+    assert.deepEqual(told(await ask(caster)).eth0[0], 'waiting: down')
+    assert.deepEqual(told(await ask(listener)).eth1, ['joined', 'waiting: no address yet'])
 
-  const program = a.run('fixtures/interfaces.js', ['eth*', '!eth3'])
-  const { interfaces } = await program.json((said) => said.interfaces)
-  assert.deepEqual(told(interfaces), {
-    lo: ['skipped: not named in interfaces', 'skipped: not named in interfaces'],
-    eth0: ['skipped: down', 'skipped: down'],
-    eth1: ['usable', 'skipped: no address yet'],
-    eth2: ['usable', 'usable'],
-    eth3: ['skipped: excluded by !eth3', 'skipped: excluded by !eth3'],
-    ...(tun && { tun0: ['skipped: not named in interfaces', 'skipped: not named in interfaces'] })
-  })
-  assert.equal((await program.end()).code, 0)
-})
+    const program = a.run('fixtures/interfaces.js', ['eth*', '!eth3'])
+    const { interfaces } = await program.json((said) => said.interfaces)
+    assert.deepEqual(told(interfaces), {
+      lo: ['skipped: not named in interfaces', 'skipped: not named in interfaces'],
+      eth0: ['skipped: down', 'skipped: down'],
+      eth1: ['usable', 'skipped: no address yet'],
+      eth2: ['usable', 'usable'],
+      eth3: ['skipped: excluded by !eth3', 'skipped: excluded by !eth3'],
+      tun0: ['skipped: not named in interfaces', 'skipped: not named in interfaces']
+    })
+    assert.equal((await program.end()).code, 0)
+  }
+)
 
 test(
   'a group that cannot be joined on an interface is failing there, and is joined once it can be',
-  { skip: unavailable },
+  { skip: needs('lab') },
   async (t) => {
     const { a } = await hosts(t, 1)
     a.exec('sh', '-c', 'echo 0 > /proc/sys/net/ipv4/igmp_max_memberships')
@@ -376,7 +380,7 @@ test(
 test(
   'an interface with several addresses is one interface, and the first address its own',
   {
-    skip: unavailable
+    skip: needs('lab')
   },
   async (t) => {
     const { a, b } = await hosts(t, 2)
@@ -395,7 +399,7 @@ test(
 
 test(
   'a socket that cannot be opened is a warning, and is tried again before the cast is due',
-  { skip: unavailable },
+  { skip: needs('lab') },
   async (t) => {
     const { a, b } = await hosts(t, 2)
     const listener = b.run('fixtures/listen.js')
@@ -417,7 +421,7 @@ test(
   }
 )
 
-test('patterns choose interfaces, each for its family', { skip: unavailable }, async (t) => {
+test('patterns choose interfaces, each for its family', { skip: needs('lab') }, async (t) => {
   const { a } = await hosts(t, { a: [0, 1] })
   const [v4, v6] = [a.addresses, a.addresses6]
   const neither = ['', '']

@@ -3,13 +3,14 @@
 const assert = require('node:assert/strict')
 const { join } = require('node:path')
 const { test } = require('node:test')
-const { hosts, unavailable } = require('./hosts.js')
+const { hosts } = require('./hosts.js')
+const { needs } = require('./needs.js')
 const { preload } = require('./preload.js')
 const { until } = require('./process.js')
 const { uses } = require('./uses.js')
 
 const BOTH = ['224.0.0.1', 'ff02::1']
-const skip = unavailable
+const skip = needs('lab')
 
 test('a link-local sender is heard with its scope, and answered by it', { skip }, async (t) => {
   const { a, b } = await hosts(t, 2)

@@ -4,9 +4,10 @@
 
 const assert = require('node:assert/strict')
 const { describe, test } = require('node:test')
-const { hosts, unavailable } = require('./hosts.js')
+const { hosts } = require('./hosts.js')
+const { needs } = require('./needs.js')
 
-describe('lobby.js', { skip: unavailable, concurrency: 2 }, () => {
+describe('lobby.js', { skip: needs('lab'), concurrency: 2 }, () => {
   const lobby = '../examples/lobby.js'
 
   test('one hosts a game, seats are taken, it is played and won', async (t) => {

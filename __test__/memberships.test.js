@@ -6,11 +6,12 @@ const assert = require('node:assert/strict')
 const { readFileSync, readdirSync } = require('node:fs')
 const { join } = require('node:path')
 const { describe, test } = require('node:test')
-const { hosts, unavailable } = require('./hosts.js')
+const { hosts } = require('./hosts.js')
+const { needs } = require('./needs.js')
 const { clocks, preload } = require('./preload.js')
 const { nativeThreads, until } = require('./process.js')
 
-const skip = unavailable
+const skip = needs('lab')
 const group = '239.77.7.7'
 
 /**

@@ -7,7 +7,8 @@ const { mkdirSync, readFileSync, symlinkSync, writeFileSync } = require('node:fs
 const { join } = require('node:path')
 const { test } = require('node:test')
 const { Page } = require('../scripts/docs/markdown.js')
-const { hosts, unavailable } = require('./hosts.js')
+const { hosts } = require('./hosts.js')
+const { needs } = require('./needs.js')
 const { temporary } = require('./preload.js')
 
 const ROOT = join(__dirname, '..')
@@ -36,7 +37,7 @@ const node = process.execPath
 
 test(
   'the program with dgram, and the two that take its place, hear each other',
-  { skip: unavailable },
+  { skip: needs('lab') },
   async (t) => {
     const { a, b, c } = await hosts(t, 3)
     const before = a.start(node, program(t, "from 'node:cluster'"))
@@ -54,19 +55,23 @@ for (const [what, port, ...parts] of [
   ['node-discover', '', "require('lan-peers')", "process.argv[2] ?? 'ada' }, {"],
   ['bonjour-service', ':3000', "require('lan-peers')", 'port: 3000']
 ]) {
-  test(`those in place of ${what} see each other come and go`, { skip: unavailable }, async (t) => {
-    const { a, b } = await hosts(t, 2)
-    const file = program(t, ...parts)
-    const ada = a.start(node, file, 'ada')
-    const grace = b.start(node, file, 'grace')
-    await ada.line(new RegExp(`^\\+ grace ${b.address}${port}$`))
-    await grace.line(new RegExp(`^\\+ ada ${a.address}${port}$`))
+  test(
+    `those in place of ${what} see each other come and go`,
+    { skip: needs('lab') },
+    async (t) => {
+      const { a, b } = await hosts(t, 2)
+      const file = program(t, ...parts)
+      const ada = a.start(node, file, 'ada')
+      const grace = b.start(node, file, 'grace')
+      await ada.line(new RegExp(`^\\+ grace ${b.address}${port}$`))
+      await grace.line(new RegExp(`^\\+ ada ${a.address}${port}$`))
 
-    const found = b.start(node, program(t, "import { once } from 'node:events'"))
-    await found.line(/^(ada|grace)$/)
-    assert.deepEqual(await found.end(), { code: 0, signal: null })
+      const found = b.start(node, program(t, "import { once } from 'node:events'"))
+      await found.line(/^(ada|grace)$/)
+      assert.deepEqual(await found.end(), { code: 0, signal: null })
 
-    grace.child.kill('SIGINT')
-    await ada.line(/^- grace \(bye\)$/)
-  })
+      grace.child.kill('SIGINT')
+      await ada.line(/^- grace \(bye\)$/)
+    }
+  )
 }

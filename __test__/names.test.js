@@ -3,7 +3,8 @@
 const assert = require('node:assert/strict')
 const { setTimeout: sleep } = require('node:timers/promises')
 const { test } = require('node:test')
-const { hosts, unavailable } = require('./hosts.js')
+const { hosts } = require('./hosts.js')
+const { needs } = require('./needs.js')
 const { withNames } = require('./names.js')
 
 /** Sends to no group but on loopback. */
@@ -18,7 +19,7 @@ const count = (
 
 test(
   'a name is sent to at all its addresses, and while it hangs nothing else waits',
-  { skip: unavailable },
+  { skip: needs('lab') },
   async (t) => {
     const { a, ...others } = await hosts(t, 4)
     const names = await withNames(t, a)
@@ -57,7 +58,7 @@ test(
 
 test(
   'names are looked up again every 30 s: one changes, one ends and is sent to as before',
-  { skip: unavailable },
+  { skip: needs('lab') },
   async (t) => {
     const { a, b, c } = await hosts(t, 3)
     const names = await withNames(t, a)
@@ -91,7 +92,7 @@ test(
 
 test(
   'a lookup that hangs keeps neither close nor the process waiting',
-  { skip: unavailable },
+  { skip: needs('lab') },
   async (t) => {
     const { a } = await hosts(t, { a: [] })
     const names = await withNames(t, a)
@@ -108,7 +109,7 @@ test(
 
 test(
   'lookups that hang are not more than so many, whoever asked',
-  { skip: unavailable },
+  { skip: needs('lab') },
   async (t) => {
     const { a } = await hosts(t, { a: [] })
     const names = await withNames(t, a)

@@ -4,7 +4,8 @@ const assert = require('node:assert/strict')
 const { readFileSync, writeFileSync } = require('node:fs')
 const { join } = require('node:path')
 const { test } = require('node:test')
-const { hosts, unavailable } = require('./hosts.js')
+const { hosts } = require('./hosts.js')
+const { needs } = require('./needs.js')
 const { temporary } = require('./preload.js')
 
 const page = readFileSync(join(__dirname, '..', 'docs', 'protocol.md'), 'utf8')
@@ -14,7 +15,7 @@ const blocks = (/** @type {string} */ language) =>
 
 test(
   'the program by hand takes part as docs/protocol.md says',
-  { skip: unavailable },
+  { skip: needs('lab') },
   async (t) => {
     const { a, b } = await hosts(t, 2)
     const script = join(temporary(t), 'by-hand.js')
@@ -40,7 +41,7 @@ test(
   }
 )
 
-test('what we announce is as the page shows', { skip: unavailable }, async (t) => {
+test('what we announce is as the page shows', { skip: needs('lab') }, async (t) => {
   const { a, b } = await hosts(t, 2)
   const listener = b.run('fixtures/listen.js')
   await listener.json((said) => said.listening)

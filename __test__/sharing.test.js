@@ -5,7 +5,8 @@ const { test } = require('node:test')
 const { mkdtempSync, readFileSync, rmSync } = require('node:fs')
 const { tmpdir } = require('node:os')
 const { join } = require('node:path')
-const { hosts, unavailable } = require('./hosts.js')
+const { hosts } = require('./hosts.js')
+const { needs } = require('./needs.js')
 const { preload } = require('./preload.js')
 const { nodeCommand } = require('./process.js')
 
@@ -16,7 +17,7 @@ const heard = (/** @type {import('./process.js').Process} */ process) =>
   new Set(process.values().flatMap((said) => (said?.message ? [JSON.parse(said.message).id] : [])))
 
 for (const self of [true, false]) {
-  test(`ten processes share the port, with self: ${self}`, { skip: unavailable }, async (t) => {
+  test(`ten processes share the port, with self: ${self}`, { skip: needs('lab') }, async (t) => {
     const { host } = await hosts(t, { host: [0] })
     const processes = TEN.map((id) => host.run('fixtures/both.js', { id }, { self }))
     for (const process of processes) {
@@ -35,7 +36,7 @@ for (const self of [true, false]) {
 test(
   'a dgram socket with reuseAddr shares the port, whoever comes first',
   {
-    skip: unavailable
+    skip: needs('lab')
   },
   async (t) => {
     const { host } = await hosts(t, { host: [0] })
@@ -53,7 +54,7 @@ test(
 
 test(
   'programs with a group each hear all that is sent to it, from whatever port',
-  { skip: unavailable },
+  { skip: needs('lab') },
   async (t) => {
     const { a, b } = await hosts(t, 2)
     const groups = ['239.5.6.1', '239.5.6.2']
@@ -68,7 +69,7 @@ test(
   }
 )
 
-test('a program that shares the port by SO_REUSEPORT alone', { skip: unavailable }, async (t) => {
+test('a program that shares the port by SO_REUSEPORT alone', { skip: needs('lab') }, async (t) => {
   const { host } = await hosts(t, { host: [0] })
   const script = nodeCommand('fixtures/dgram.js', ['9778', `224.0.0.1@${host.address}`])
   const other = host.start('env', preload(t, 'reuse-port.c'), ...script)
@@ -81,7 +82,7 @@ test('a program that shares the port by SO_REUSEPORT alone', { skip: unavailable
 
 test(
   'a port that somebody uses without sharing is EADDRINUSE',
-  { skip: unavailable },
+  { skip: needs('lab') },
   async (t) => {
     const { host } = await hosts(t, { host: [0] })
     const other = host.run('fixtures/unshared.js', '9778')
@@ -94,7 +95,7 @@ test(
 
 test(
   'two listeners of one process and port read each datagram once, and both get it',
-  { skip: unavailable },
+  { skip: needs('lab', 'strace') },
   async (t) => {
     const { a } = await hosts(t, { a: [] })
     a.ip('route add default dev lo')

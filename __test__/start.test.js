@@ -3,14 +3,15 @@
 const assert = require('node:assert/strict')
 const { join } = require('node:path')
 const { test } = require('node:test')
-const { hosts, unavailable } = require('./hosts.js')
+const { hosts } = require('./hosts.js')
+const { needs } = require('./needs.js')
 
 const root = join(__dirname, '..')
 
 test(
   'npm start: two processes find each other with no network but loopback, and it ends',
   {
-    skip: unavailable
+    skip: needs('lab')
   },
   async (t) => {
     const { alone } = await hosts(t, { alone: [] })
@@ -27,7 +28,7 @@ test(
 
 test(
   'npm start keeps to loopback unless it is told to go out',
-  { skip: unavailable },
+  { skip: needs('lab') },
   async (t) => {
     const { a, b } = await hosts(t, 2)
     const outside = b.run('fixtures/listen.js')

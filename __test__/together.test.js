@@ -4,8 +4,11 @@ const assert = require('node:assert/strict')
 const { readFileSync } = require('node:fs')
 const { join } = require('node:path')
 const { test } = require('node:test')
-const { hosts, unavailable: skip } = require('./hosts.js')
+const { hosts } = require('./hosts.js')
+const { needs } = require('./needs.js')
 const { preload, temporary } = require('./preload.js')
+
+const skip = needs('lab', 'strace')
 
 const CASTS = 61
 const ROUNDS = 5

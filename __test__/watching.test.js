@@ -5,12 +5,13 @@
 const assert = require('node:assert/strict')
 const { join } = require('node:path')
 const { describe, test } = require('node:test')
-const { hosts, unavailable } = require('./hosts.js')
+const { hosts } = require('./hosts.js')
+const { needs } = require('./needs.js')
 const { clocks, preload } = require('./preload.js')
 const { nativeThreads, until } = require('./process.js')
 const { told, uses } = require('./uses.js')
 
-const skip = unavailable
+const skip = needs('lab')
 
 /** What is told of each change, as `told` says it. */
 const changes = (/** @type {import('./process.js').Process} */ program) =>
@@ -63,22 +64,26 @@ describe('watching the network', { concurrency: 4 }, () => {
     }
   })
 
-  test('what an object does is told apart from what others do', { skip }, async (t) => {
-    const { a } = await hosts(t, { a: [0, 1] })
-    const caster = a.run('fixtures/cast.js', 'hello', '50', { interfaces: 'eth1', port: 9001 })
-    const other = a.run('fixtures/cast.js', 'hello', '50', { interfaces: 'eth0', port: 9002 })
-    for (const program of [caster, other]) await program.json((said) => said.casting)
-    a.exec('nft', 'add table inet wall')
-    a.exec('nft', 'add chain inet wall out { type filter hook output priority 0 ; }')
-    a.exec('nft', 'add rule inet wall out udp dport 9001 drop')
-    await caster.json((said) => said.changed)
-    const [{ eth1 }] = changes(caster)
-    assert.match(eth1[0], /^failing: send EPERM/)
-    a.exec('nft', 'delete table inet wall')
-    await caster.json(() => changes(caster).length > 1)
-    assert.equal(changes(caster)[1].eth1[0], 'joined')
-    assert.deepEqual(changes(other), [])
-  })
+  test(
+    'what an object does is told apart from what others do',
+    { skip: needs('lab', 'nft') },
+    async (t) => {
+      const { a } = await hosts(t, { a: [0, 1] })
+      const caster = a.run('fixtures/cast.js', 'hello', '50', { interfaces: 'eth1', port: 9001 })
+      const other = a.run('fixtures/cast.js', 'hello', '50', { interfaces: 'eth0', port: 9002 })
+      for (const program of [caster, other]) await program.json((said) => said.casting)
+      a.exec('nft', 'add table inet wall')
+      a.exec('nft', 'add chain inet wall out { type filter hook output priority 0 ; }')
+      a.exec('nft', 'add rule inet wall out udp dport 9001 drop')
+      await caster.json((said) => said.changed)
+      const [{ eth1 }] = changes(caster)
+      assert.match(eth1[0], /^failing: send EPERM/)
+      a.exec('nft', 'delete table inet wall')
+      await caster.json(() => changes(caster).length > 1)
+      assert.equal(changes(caster)[1].eth1[0], 'joined')
+      assert.deepEqual(changes(other), [])
+    }
+  )
 
   test('an interface that gets another name is told by it', { skip }, async (t) => {
     const { a, b } = await hosts(t, 2)
@@ -173,22 +178,26 @@ describe('watching the network', { concurrency: 4 }, () => {
     }
   )
 
-  test('30 s with 20 interfaces and nothing to do wake nobody', { skip }, async (t) => {
-    const lans = Array.from({ length: 20 }, (_, i) => i)
-    const { a } = await hosts(t, { a: lans })
-    const group = ['224.0.0.1', 'ff02::1']
-    const idle = a.run('fixtures/peer.js', 'hourly', '3600000', { group })
-    const { pid } = await idle.json((said) => said.pid)
-    const [thread] = nativeThreads(pid)
-    // What it has sent itself is heard, and the sockets are at rest.
-    await idle.json((said) => said.message)
-    await new Promise((resolve) => setTimeout(resolve, 1000))
-    const trace = a.start('strace', '-p', thread)
-    await trace.line(/attached/)
-    // To be looked at interrupts a call, which is then made again.
-    await new Promise((resolve) => setTimeout(resolve, 1000))
-    const before = trace.lines.length
-    await new Promise((resolve) => setTimeout(resolve, 30_000))
-    assert.deepEqual(trace.lines.slice(before), [])
-  })
+  test(
+    '30 s with 20 interfaces and nothing to do wake nobody',
+    { skip: needs('lab', 'strace') },
+    async (t) => {
+      const lans = Array.from({ length: 20 }, (_, i) => i)
+      const { a } = await hosts(t, { a: lans })
+      const group = ['224.0.0.1', 'ff02::1']
+      const idle = a.run('fixtures/peer.js', 'hourly', '3600000', { group })
+      const { pid } = await idle.json((said) => said.pid)
+      const [thread] = nativeThreads(pid)
+      // What it has sent itself is heard, and the sockets are at rest.
+      await idle.json((said) => said.message)
+      await new Promise((resolve) => setTimeout(resolve, 1000))
+      const trace = a.start('strace', '-p', thread)
+      await trace.line(/attached/)
+      // To be looked at interrupts a call, which is then made again.
+      await new Promise((resolve) => setTimeout(resolve, 1000))
+      const before = trace.lines.length
+      await new Promise((resolve) => setTimeout(resolve, 30_000))
+      assert.deepEqual(trace.lines.slice(before), [])
+    }
+  )
 })
