@@ -7,10 +7,10 @@ const { execFileSync } = require('node:child_process')
 const {
   chmodSync,
   existsSync,
-  mkdirSync,
   readFileSync,
   readdirSync,
   rmSync,
+  symlinkSync,
   writeFileSync
 } = require('node:fs')
 const { tmpdir } = require('node:os')
@@ -404,25 +404,43 @@ describe('a checkout', () => {
     assert.equal(cargo(), '')
   })
 
-  test('without Rust, it says what to install', () => {
-    const tools = temporary(t)
-    const app = new Project(temporary(t), tools)
-    const path = join(temporary(t), 'bin')
-    mkdirSync(path)
-    for (const name of ['npm', 'node', 'sh', 'env']) {
-      const where = execFileSync('which', [name], { encoding: 'utf8' }).trim()
-      execFileSync('ln', ['-s', where, join(path, name)])
-    }
-    app.env.PATH = path
-    const { status, output } = app.install(
-      '--foreground-scripts',
-      pack(freshCheckout(t), temporary(t))
-    )
-    assert.notEqual(status, 0)
-    assert.match(
-      output,
-      /cargo could not be run .*Building needs Rust >= 1\.88 \(https:\/\/rustup\.rs\) and a C linker/
-    )
-    assert.deepEqual(leftovers(), [])
+  /** As rustc says it, in the messages of cargo. */
+  const NO_LINKER = JSON.stringify({
+    reason: 'compiler-message',
+    message: { rendered: 'error: linker `cc` not found' }
   })
+
+  /** @type {[what: string, tools: Record<string, string>, says: RegExp][]} */
+  const MISSING = [
+    ['Rust', {}, /lan-peers: Rust is missing, .* install it with `curl .*sh\.rustup\.rs \| sh`\./],
+    [
+      'a linker',
+      { cargo: `echo '${NO_LINKER}'; exit 101`, rustc: 'echo rustc 1.95.0' },
+      /lan-peers: the C linker `cc` is missing, .* install it with \S.*\./
+    ],
+    [
+      'a Rust that is new enough',
+      { cargo: 'exit 101', rustc: 'echo rustc 1.87.0' },
+      /lan-peers: Rust 1\.87\.0 is too old .* needs 1\.88 or later: .*`rustup update`\./
+    ]
+  ]
+  for (const [what, programs, says] of MISSING) {
+    test(`without ${what}, npm install ends with what is missing and how to get it`, () => {
+      const tools = temporary(t)
+      const app = new Project(temporary(t), tools)
+      for (const name of ['npm', 'node', 'sh', 'env']) {
+        const where = execFileSync('which', [name], { encoding: 'utf8' }).trim()
+        symlinkSync(where, join(tools, name))
+      }
+      for (const [name, script] of Object.entries(programs)) tool(tools, name, script)
+      app.env.PATH = tools
+      const { status, output } = app.install(
+        '--foreground-scripts',
+        pack(freshCheckout(t), temporary(t))
+      )
+      assert.notEqual(status, 0)
+      assert.match(output, says)
+      assert.deepEqual(leftovers(), [])
+    })
+  }
 })

@@ -17,6 +17,7 @@ const {
 const { tmpdir } = require('node:os')
 const { join, relative } = require('node:path')
 const { libc, named, target } = require('../lib/platform.js')
+const { missing, missingLinker, rustVersion } = require('./toolchain.js')
 
 const ROOT = join(__dirname, '..')
 
@@ -26,8 +27,6 @@ const LIBRARY = /** @type {Record<string, string>} */ ({
   darwin: 'liblan_peers.dylib',
   win32: 'lan_peers.dll'
 })[process.platform]
-
-const NEEDS = 'Building needs Rust >= 1.88 (https://rustup.rs) and a C linker'
 
 /** What keeps it from being built; not a fault of this script, so that nobody wants its stack. */
 class BuildError extends Error {}
@@ -72,19 +71,28 @@ function compiled(folder) {
       '--crate-type',
       'cdylib',
       '--message-format',
-      'json-render-diagnostics',
+      'json',
       ...(folder ? ['--target-dir', folder] : [])
     ],
     { cwd: ROOT, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 64 << 20 }
   )
-  if (cargo.error) throw new BuildError(`cargo could not be run (${cargo.error.message}). ${NEEDS}`)
-  if (cargo.status !== 0)
-    throw new BuildError(`cargo could not build it; its words are above. ${NEEDS}`)
-  // Cargo says where it put the library: CARGO_TARGET_DIR and its configuration may move it.
-  const library = cargo.stdout
+  const messages = (cargo.stdout ?? '')
     .split('\n')
     .filter((line) => line.startsWith('{'))
-    .flatMap((line) => JSON.parse(line).filenames ?? [])
+    .map((line) => JSON.parse(line))
+  for (const { message } of messages) if (message) process.stderr.write(message.rendered)
+  if (cargo.error || cargo.status !== 0) {
+    const linker = messages
+      .map(({ message }) => missingLinker(message?.rendered ?? ''))
+      .find(Boolean)
+    const reason = cargo.error
+      ? `cargo cannot be run (${cargo.error.message})`
+      : 'cargo failed, see above'
+    throw new BuildError(missing(rustVersion(), linker) ?? reason)
+  }
+  // Cargo says where it put the library: CARGO_TARGET_DIR and its configuration may move it.
+  const library = messages
+    .flatMap(({ filenames }) => filenames ?? [])
     .find((file) => file.endsWith(LIBRARY))
   if (library === undefined) throw new BuildError(`cargo built no ${LIBRARY}`)
   return library
