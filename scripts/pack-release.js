@@ -9,12 +9,18 @@
 
 const { execFileSync } = require('node:child_process')
 const { copyFileSync, cpSync, mkdirSync, readFileSync, writeFileSync } = require('node:fs')
-const { join } = require('node:path')
+const { dirname, join } = require('node:path')
 const { TARGETS } = require('../lib/platform.js')
 const { version } = require('../package.json')
 
 const ROOT = join(__dirname, '..')
 const PLATFORMS = Object.values(TARGETS)
+
+/** The words that run npm. On Windows it is a batch file, which only a shell runs; beside Node is the program that this runs. */
+const NPM =
+  process.platform === 'win32'
+    ? [process.execPath, join(dirname(process.execPath), 'node_modules/npm/bin/npm-cli.js')]
+    : ['npm']
 
 /**
  * @param {string} folder
@@ -61,8 +67,9 @@ function amend(folder, fields) {
  * @returns {string} the tarball
  */
 function pack(folder, destination) {
-  const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', destination]
-  const said = execFileSync('npm', args, {
+  const [npm, ...before] = NPM
+  const args = [...before, 'pack', '--json', '--ignore-scripts', '--pack-destination', destination]
+  const said = execFileSync(npm, args, {
     cwd: folder,
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'ignore']
