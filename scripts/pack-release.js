@@ -9,7 +9,7 @@
 
 const { execFileSync } = require('node:child_process')
 const { copyFileSync, cpSync, mkdirSync, readFileSync, writeFileSync } = require('node:fs')
-const { dirname, join } = require('node:path')
+const { dirname, join, resolve } = require('node:path')
 const { TARGETS } = require('../lib/platform.js')
 const { version } = require('../package.json')
 
@@ -81,6 +81,6 @@ module.exports = { pack, packRelease }
 
 if (require.main === module) {
   const [folder, ...platforms] = process.argv.slice(2)
-  const { tarballs } = packRelease(folder, platforms.length > 0 ? { platforms } : {})
+  const { tarballs } = packRelease(resolve(folder), platforms.length > 0 ? { platforms } : {})
   for (const tarball of tarballs) console.log(tarball)
 }
