@@ -1,7 +1,7 @@
 'use strict'
 
 const { execFileSync } = require('node:child_process')
-const { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync } = require('node:fs')
+const { copyFileSync, cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync } = require('node:fs')
 const { tmpdir } = require('node:os')
 const { join } = require('node:path')
 const { libc, target } = require('../lib/platform.js')
@@ -17,8 +17,10 @@ const BINARY = `lan-peers.${target(process.platform, process.arch, libc())}.node
  * @returns {string} its folder
  */
 function copyOfPackage(t, binary = join(ROOT, BINARY)) {
-  const folder = mkdtempSync(join(tmpdir(), 'lan-peers-copy-'))
-  t.after(() => rmSync(folder, { recursive: true }))
+  // As `require` names it: on macOS the folder for what is temporary is a link.
+  const folder = mkdtempSync(join(realpathSync(tmpdir()), 'lan-peers-copy-'))
+  // Windows keeps a library for a moment after the process that has loaded it.
+  t.after(() => rmSync(folder, { recursive: true, maxRetries: 10 }))
   const copy = join(folder, 'node_modules', 'lan-peers')
   mkdirSync(copy, { recursive: true })
   for (const file of ['package.json', 'index.js', 'binding.js', 'lib']) {

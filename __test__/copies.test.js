@@ -4,6 +4,7 @@ const assert = require('node:assert/strict')
 const { test } = require('node:test')
 const { copyOfPackage } = require('./copies.js')
 const { run } = require('./process.js')
+const { isLinux } = require('./system.js')
 
 test('two copies in one process hear each other and themselves, each with a thread of its own', async (t) => {
   const program = run(t, 'fixtures/two-copies.js', copyOfPackage(t), copyOfPackage(t))
@@ -14,7 +15,8 @@ test('two copies in one process hear each other and themselves, each with a thre
       ['one', 'two'],
       ['one', 'two']
     ],
-    threads: 2,
+    // Elsewhere they are not counted.
+    threads: isLinux ? 2 : 0,
     left: 0,
     sockets: 0
   })
@@ -36,7 +38,7 @@ test('a forked process has none of its parent’s sockets, and the two hear each
   const program = run(t, 'fixtures/forking.js')
   assert.deepEqual(await program.end(), { code: 0, signal: null })
   const { sockets, inherited, heard } = await program.json(() => true)
-  assert.ok(sockets.length > 0)
+  if (isLinux) assert.ok(sockets.length > 0)
   assert.deepEqual(heard, { parent: ['child', 'parent'], child: ['child', 'parent'] })
   assert.deepEqual(inherited, [])
 })

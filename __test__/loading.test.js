@@ -2,7 +2,14 @@
 
 const assert = require('node:assert/strict')
 const { spawnSync } = require('node:child_process')
-const { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } = require('node:fs')
+const {
+  cpSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync
+} = require('node:fs')
 const { tmpdir } = require('node:os')
 const { join } = require('node:path')
 const { test } = require('node:test')
@@ -19,8 +26,10 @@ const PACKAGE = `lan-peers-${NAME}`
  * @param {import('node:test').TestContext} t
  */
 function copy(t) {
-  const folder = mkdtempSync(join(tmpdir(), 'lan-peers-'))
-  t.after(() => rmSync(folder, { recursive: true }))
+  // As messages name it: on macOS the folder for what is temporary is a link.
+  const folder = mkdtempSync(join(realpathSync(tmpdir()), 'lan-peers-'))
+  // Windows keeps a library for a moment after the process that has loaded it.
+  t.after(() => rmSync(folder, { recursive: true, maxRetries: 10 }))
   for (const file of ['package.json', 'index.js', 'binding.js', 'lib']) {
     cpSync(join(root, file), join(folder, file), { recursive: true })
   }
@@ -47,10 +56,15 @@ function installPlatform(folder, binary = readFileSync(join(root, BINARY))) {
   writeFileSync(join(installed, BINARY), binary)
 }
 
-/** What a binary of another processor is to the loader: its ELF header says so (elf(5), e_machine). */
+/** A binary of another processor, as its header says. */
 function foreign() {
   const binary = readFileSync(join(root, BINARY))
-  binary.writeUInt16LE(243, 18) // RISC-V
+  // ELF (elf(5), e_machine): RISC-V
+  if (process.platform === 'linux') binary.writeUInt16LE(243, 18)
+  // Mach-O (mach-o/loader.h, cputype): PowerPC
+  if (process.platform === 'darwin') binary.writeUInt32LE(18, 4)
+  // PE (IMAGE_FILE_HEADER, which e_lfanew leads to, Machine): RISC-V
+  if (process.platform === 'win32') binary.writeUInt16LE(0x5064, binary.readUInt32LE(0x3c) + 4)
   return binary
 }
 
@@ -132,7 +146,9 @@ test('a platform without a binary is named', (t) => {
   assert.equal(status, 1)
   assert.match(
     stderr,
-    /lan-peers has no native binary for sunos x64\b.* There are those for: linux x64 glibc, /
+    new RegExp(
+      `lan-peers has no native binary for sunos ${process.arch}\\b.* There are those for: linux x64 glibc, `
+    )
   )
 })
 

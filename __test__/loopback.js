@@ -3,7 +3,8 @@
 const { execFileSync } = require('node:child_process')
 const { join } = require('node:path')
 const { cast, listen } = require('..')
-const { Process } = require('./process.js')
+const { Process, nodeCommand } = require('./process.js')
+const { isLinux } = require('./system.js')
 
 /** The interface that tests outside the lab keep to. */
 const LOOPBACK = { interfaces: '127.0.0.1' }
@@ -42,22 +43,26 @@ const block = (/** @type {number} */ ms) =>
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
 
 /**
- * Sends datagrams on loopback at an exact rate, from another process.
+ * Sends datagrams on loopback, numbered from 0, from another process: on Linux at an exact rate, elsewhere at no more than it.
  *
  * @param {import('node:test').TestContext} t
  * @param {{ group: string, port: number, bytes: number, rate: number, count: number }} plan `rate` per second
  */
 function traffic(t, { group, port, bytes, rate, count }) {
-  const args = [group, port, bytes, rate, count].map(String)
-  return new Process(t, 'traffic', [trafficProgram('traffic'), '127.0.0.1', ...args])
+  const args = ['127.0.0.1', group, port, bytes, rate, count].map(String)
+  const command = isLinux
+    ? [trafficProgram('traffic'), ...args]
+    : nodeCommand('fixtures/traffic.js', args)
+  return new Process(t, 'traffic', command)
 }
 
 /**
- * Builds the native programs of the tests, and gives where one is; cargo does nothing when they are fresh.
+ * Builds the native programs of the tests, which are for Linux, and gives where one is; cargo does nothing when they are fresh.
  *
  * @param {'traffic' | 'peers' | 'hostile'} name
  */
 function trafficProgram(name) {
+  if (!isLinux) throw new Error(`${name} of bench/traffic is for Linux`)
   const root = join(__dirname, '..')
   const folder = join(root, 'bench', 'traffic')
   const target = join(root, 'target', 'traffic')

@@ -9,12 +9,18 @@
 
 const { execFileSync } = require('node:child_process')
 const { copyFileSync, cpSync, mkdirSync, readFileSync, writeFileSync } = require('node:fs')
-const { join } = require('node:path')
+const { dirname, join, resolve } = require('node:path')
 const { TARGETS } = require('../lib/platform.js')
 const { version } = require('../package.json')
 
 const ROOT = join(__dirname, '..')
 const PLATFORMS = Object.values(TARGETS)
+
+/** The words that run npm. On Windows it is a batch file, which only a shell runs; beside Node is the program that this runs. */
+const NPM =
+  process.platform === 'win32'
+    ? [process.execPath, join(dirname(process.execPath), 'node_modules/npm/bin/npm-cli.js')]
+    : ['npm']
 
 /**
  * @param {string} folder
@@ -61,8 +67,9 @@ function amend(folder, fields) {
  * @returns {string} the tarball
  */
 function pack(folder, destination) {
-  const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', destination]
-  const said = execFileSync('npm', args, {
+  const [npm, ...before] = NPM
+  const args = [...before, 'pack', '--json', '--ignore-scripts', '--pack-destination', destination]
+  const said = execFileSync(npm, args, {
     cwd: folder,
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'ignore']
@@ -74,6 +81,6 @@ module.exports = { pack, packRelease }
 
 if (require.main === module) {
   const [folder, ...platforms] = process.argv.slice(2)
-  const { tarballs } = packRelease(folder, platforms.length > 0 ? { platforms } : {})
+  const { tarballs } = packRelease(resolve(folder), platforms.length > 0 ? { platforms } : {})
   for (const tarball of tarballs) console.log(tarball)
 }
