@@ -1,7 +1,7 @@
 'use strict'
 
 // Puts the package together as it is published, into target/package or the folder that is named: the JavaScript of lib/ in
-// one file, which loads in two thirds of the time that a dozen take, that of the diagnosis and of the command in others, and what else
+// one file, which loads in two thirds of the time that a dozen take, what few need and the command in others, and what else
 // a user needs.
 //
 //   node scripts/package.js [FOLDER]
@@ -13,17 +13,25 @@ const { buildSync } = require('esbuild')
 const ROOT = join(__dirname, '..')
 const FOLDER = process.argv[2] ?? join(ROOT, 'target', 'package')
 
+/** What few need, in files of their own, which index.js loads when it needs them. */
+const LATER = ['lib/diagnosis/diagnose.js', 'lib/load-errors.js']
+
 const COPIED = ['index.d.ts', 'README.md', 'CHANGELOG.md', 'LICENSE']
 
 rmSync(FOLDER, { recursive: true, force: true })
 mkdirSync(FOLDER, { recursive: true })
-for (const file of ['index.js', 'lib/diagnosis/diagnose.js', 'bin/lan-peers.js']) {
+for (const file of ['index.js', ...LATER, 'bin/lan-peers.js']) {
   buildSync({
     entryPoints: [join(ROOT, file)],
     outfile: join(FOLDER, file),
     bundle: true,
-    // What the command is for is there once.
-    external: ['../index.js', './lib/diagnosis/diagnose.js'],
+    // What the command is for is there once. The native binaries are other packages, or beside a bundle.
+    external: [
+      '../index.js',
+      ...LATER.map((each) => `./${each}`),
+      './lan-peers.*.node',
+      'lan-peers-*'
+    ],
     platform: 'node',
     target: 'node20',
     // Less to parse, in lines that a stack trace can name.
