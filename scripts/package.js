@@ -7,7 +7,7 @@
 //   node scripts/package.js [FOLDER]
 
 const { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } = require('node:fs')
-const { join } = require('node:path')
+const { dirname, join } = require('node:path')
 const { buildSync } = require('esbuild')
 
 const ROOT = join(__dirname, '..')
@@ -21,9 +21,10 @@ const COPIED = ['index.d.ts', 'README.md', 'CHANGELOG.md', 'LICENSE']
 rmSync(FOLDER, { recursive: true, force: true })
 mkdirSync(FOLDER, { recursive: true })
 for (const file of ['index.js', ...LATER, 'bin/lan-peers.js']) {
-  buildSync({
+  const { outputFiles } = buildSync({
     entryPoints: [join(ROOT, file)],
     outfile: join(FOLDER, file),
+    write: false,
     bundle: true,
     // What the command is for is there once. The native binaries are other packages, or beside a bundle.
     external: [
@@ -38,6 +39,10 @@ for (const file of ['index.js', ...LATER, 'bin/lan-peers.js']) {
     minifyWhitespace: true,
     lineLimit: 100
   })
+  // esbuild continues long strings on the next line, which Rollup indents, so that the string changes.
+  const code = outputFiles[0].text.replaceAll(/(?<!\\)\\\n/g, '')
+  mkdirSync(dirname(join(FOLDER, file)), { recursive: true })
+  writeFileSync(join(FOLDER, file), code)
 }
 for (const file of COPIED) copyFileSync(join(ROOT, file), join(FOLDER, file))
 
