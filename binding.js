@@ -2,12 +2,158 @@
 
 const { existsSync } = require('node:fs')
 const { join } = require('node:path')
-const { TARGETS, libc, named, target } = require('./lib/platform.js')
+const { TARGETS, libc, named } = require('./lib/platform.js')
 const version = require('./lib/version.js')
 
-/** @typedef {import('./binding')} Binding */
+/**
+ * @typedef {import('./binding')} Binding
+ *
+ * @typedef {{ binding: Binding, error?: undefined } | { binding?: undefined, error: any }} Attempt
+ */
 
-const REINSTALL = 'delete node_modules and run `npm install` on this machine'
+/**
+ * Loads the binary of each platform: `file` the one that was built in this folder, `package` the one of the
+ * platform's package. Each path is a literal, so that bundlers and tracers find the binary, and each `require`
+ * has a `try` of its own, so that they accept that most of them are missing.
+ *
+ * @type {Record<string, { file: () => Attempt, package: () => Attempt }>}
+ */
+const BINARIES = {
+  'linux-x64-gnu': {
+    file() {
+      try {
+        return { binding: require('./lan-peers.linux-x64-gnu.node') }
+      } catch (error) {
+        return { error }
+      }
+    },
+    package() {
+      try {
+        return { binding: require('lan-peers-linux-x64-gnu') }
+      } catch (error) {
+        return { error }
+      }
+    }
+  },
+  'linux-x64-musl': {
+    file() {
+      try {
+        return { binding: require('./lan-peers.linux-x64-musl.node') }
+      } catch (error) {
+        return { error }
+      }
+    },
+    package() {
+      try {
+        return { binding: require('lan-peers-linux-x64-musl') }
+      } catch (error) {
+        return { error }
+      }
+    }
+  },
+  'linux-arm64-gnu': {
+    file() {
+      try {
+        return { binding: require('./lan-peers.linux-arm64-gnu.node') }
+      } catch (error) {
+        return { error }
+      }
+    },
+    package() {
+      try {
+        return { binding: require('lan-peers-linux-arm64-gnu') }
+      } catch (error) {
+        return { error }
+      }
+    }
+  },
+  'linux-arm64-musl': {
+    file() {
+      try {
+        return { binding: require('./lan-peers.linux-arm64-musl.node') }
+      } catch (error) {
+        return { error }
+      }
+    },
+    package() {
+      try {
+        return { binding: require('lan-peers-linux-arm64-musl') }
+      } catch (error) {
+        return { error }
+      }
+    }
+  },
+  'darwin-arm64': {
+    file() {
+      try {
+        return { binding: require('./lan-peers.darwin-arm64.node') }
+      } catch (error) {
+        return { error }
+      }
+    },
+    package() {
+      try {
+        return { binding: require('lan-peers-darwin-arm64') }
+      } catch (error) {
+        return { error }
+      }
+    }
+  },
+  'darwin-x64': {
+    file() {
+      try {
+        return { binding: require('./lan-peers.darwin-x64.node') }
+      } catch (error) {
+        return { error }
+      }
+    },
+    package() {
+      try {
+        return { binding: require('lan-peers-darwin-x64') }
+      } catch (error) {
+        return { error }
+      }
+    }
+  },
+  'win32-arm64-msvc': {
+    file() {
+      try {
+        return { binding: require('./lan-peers.win32-arm64-msvc.node') }
+      } catch (error) {
+        return { error }
+      }
+    },
+    package() {
+      try {
+        return { binding: require('lan-peers-win32-arm64-msvc') }
+      } catch (error) {
+        return { error }
+      }
+    }
+  },
+  'win32-x64-msvc': {
+    file() {
+      try {
+        return { binding: require('./lan-peers.win32-x64-msvc.node') }
+      } catch (error) {
+        return { error }
+      }
+    },
+    package() {
+      try {
+        return { binding: require('lan-peers-win32-x64-msvc') }
+      } catch (error) {
+        return { error }
+      }
+    }
+  }
+}
+
+/** This folder; undefined in a bundle that is an ES module. */
+const FOLDER = typeof __dirname === 'string' ? __dirname : undefined
+
+/** As published they are a file of their own, which is loaded only when it is needed. */
+const errors = () => require('./lib/load-errors.js')
 
 /**
  * Loads the native binary: one built in this folder, else that of the package for this platform.
@@ -15,63 +161,26 @@ const REINSTALL = 'delete node_modules and run `npm install` on this machine'
  * @returns {Binding}
  */
 function load() {
-  const here = /** @type {const} */ ([process.platform, process.arch, libc()])
-  const name = target(...here)
-  if (name === undefined) {
-    const there = Object.keys(TARGETS).join(', ')
-    throw new Error(
-      `lan-peers has no native binary for ${named(...here)}, and cannot be built for it so far. There are those for: ${there}.`
-    )
+  const platform = named(process.platform, process.arch, libc())
+  const name = TARGETS[platform]
+  if (name === undefined) throw errors().unsupported(platform)
+  const file = `lan-peers.${name}.node`
+  const place = { platform, folder: FOLDER, file, package: `lan-peers-${name}` }
+  const isBuilt = FOLDER !== undefined && existsSync(join(FOLDER, file))
+  /** @type {('file' | 'package')[]} */
+  const kinds = ['file', 'package']
+  // A `require` that fails takes 0.3 ms, so the likely one comes first. The other one is for bundles, which may keep the
+  // binary elsewhere.
+  if (!isBuilt) kinds.reverse()
+  const failures = []
+  for (const kind of kinds) {
+    const { binding, error } = BINARIES[name][kind]()
+    if (binding?.VERSION === version) return binding
+    if (binding) throw errors().otherVersion(place, kind, binding.VERSION)
+    if (!errors().isMissing(place, kind, error)) throw errors().unloadable(place, kind, error)
+    failures.push(error)
   }
-  const built = join(__dirname, `lan-peers.${name}.node`)
-  if (existsSync(built)) return fitting(built, built)
-  const packaged = `lan-peers-${name}`
-  try {
-    return fitting(packaged, `the package ${packaged}`)
-  } catch (error) {
-    const { code, message } = /** @type {NodeJS.ErrnoException} */ (error)
-    // A package that is there and does not load has more to say than that it is missing.
-    if (code !== 'MODULE_NOT_FOUND' || !message.includes(`'${packaged}'`)) throw error
-    throw failed(
-      `found no native binary for ${named(...here)}. Tried: the file ${built}, which is there where it was built; and ` +
-        `the package ${packaged}, which npm installs beside lan-peers, but for --omit=optional, or where node_modules ` +
-        'or package-lock.json are those of another system. ' +
-        `To get it: ${REINSTALL}; if that does not help, delete package-lock.json, too. ` +
-        'If lan-peers came from git or a checkout, it has to be built: install Rust (https://rustup.rs), run ' +
-        '`npm install-scripts approve lan-peers` where npm is 12 or later, and `npm rebuild lan-peers`.',
-      error
-    )
-  }
+  throw errors().missing(place, failures[0])
 }
-
-/**
- * A binary that loads and is of this version.
- *
- * @param {string} module to require
- * @param {string} what it is, for messages
- * @returns {Binding}
- */
-function fitting(module, what) {
-  let binding
-  try {
-    binding = require(module)
-  } catch (error) {
-    const { code, message } = /** @type {NodeJS.ErrnoException} */ (error)
-    if (code !== 'ERR_DLOPEN_FAILED') throw error
-    throw failed(
-      `could not load ${what}: ${message}. It is damaged, of another system, or needs a newer C library. To mend it: ${REINSTALL}.`,
-      error
-    )
-  }
-  if (binding.VERSION === version) return binding
-  throw failed(`is of version ${version}, and ${what} is of ${binding.VERSION}: ${REINSTALL}.`)
-}
-
-/**
- * @param {string} what
- * @param {any} [cause]
- */
-const failed = (what, cause) =>
-  Object.assign(new Error(`lan-peers ${what}`, { cause }), cause && { code: cause.code })
 
 module.exports = load()

@@ -128,6 +128,7 @@ describe('what is published', () => {
       'index.d.ts',
       'index.js',
       'lib/diagnosis/diagnose.js',
+      'lib/load-errors.js',
       'package.json'
     ])
     const platform = app.file('node_modules', `lan-peers-${NAME}`)

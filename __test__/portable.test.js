@@ -14,6 +14,7 @@ const listed = /** @type {string[]} */ (scripts['test:loopback'].match(/\S+\.tes
 /** Why files of tests that do without the lab are not listed. */
 const NOT_LISTED = {
   'bench.test.js': 'the bench reads /proc and builds bench/traffic',
+  'bundling.test.js': 'its programs are for a Unix shell',
   'churn.test.js': 'counts threads, descriptors and memberships',
   'docs.test.js': 'runs scripts/check-docs, which is for a Unix shell',
   'failing.test.js': 'sees in /proc when the engine has ended',
