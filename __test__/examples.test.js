@@ -153,8 +153,9 @@ describe('examples', { skip: needs('lab'), concurrency: 2 }, () => {
     const program = a.run('../examples/worker.js', 'ada')
     await program.line(/^computing$/)
     const { at: seen } = await peer.json((said) => said.up && said.peer.data.username === 'ada')
-    const { at: told } = await peer.json((said) => said.update && said.peer.data.knows === 1)
-    assert.ok(told - seen < 1500, `${told - seen} ms; a computation takes 3000`)
+    // Who is slow to see it, sees both at once.
+    const { at: told } = await peer.json((said) => said.peer?.data.knows === 1)
+    assert.ok(told - seen < 2500, `${told - seen} ms; a computation takes 3000`)
     // One may come at the end of a computation; not all of them.
     const late = []
     for (const username of ['bob', 'dan', 'eve']) {

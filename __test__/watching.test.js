@@ -5,6 +5,7 @@
 const assert = require('node:assert/strict')
 const { join } = require('node:path')
 const { describe, test } = require('node:test')
+const { isDeepStrictEqual } = require('node:util')
 const { hosts } = require('./hosts.js')
 const { needs } = require('./needs.js')
 const { clocks, preload } = require('./preload.js')
@@ -22,47 +23,56 @@ const changes = (/** @type {import('./process.js').Process} */ program) =>
 
 // Most of what these do is wait.
 describe('watching the network', { concurrency: 4 }, () => {
-  test("each change is one 'interfaces' event, for listener and caster", { skip }, async (t) => {
-    const { a } = await hosts(t, 1)
-    const programs = ['listen.js', 'cast.js'].map((script) => {
-      const program = script === 'cast.js' ? ['hello', '20'] : []
-      return a.run(`fixtures/${script}`, ...program, { group: ['224.0.0.1', 'ff02::1'] })
-    })
-    for (const program of programs) await program.json((said) => said.pid)
-    const steps = [
-      () => a.link('eth0', 'down'),
-      () => a.ip('address add 10.77.0.99/24 dev eth0'),
-      () => a.link('eth0', 'up'),
-      () => a.ip(`address add ${a.addresses6[0]}/64 dev eth0 nodad`),
-      () => a.cable('eth0', 'out'),
-      () => a.cable('eth0', 'in'),
-      () => a.remove('eth0'),
-      () => a.add('eth0')
-    ]
-    const states = [
-      ['waiting: down', 'waiting: down'],
-      ['waiting: down', 'waiting: down'],
-      ['joined', 'waiting: no address yet'],
-      ['joined', 'joined'],
-      ['waiting: no carrier', 'waiting: no carrier'],
-      ['joined', 'joined'],
-      undefined,
-      ['joined', 'joined']
-    ]
-    for (const [i, step] of steps.entries()) {
-      step()
+  test(
+    "a change is an 'interfaces' event, for listener and caster, and seldom two",
+    { skip },
+    async (t) => {
+      const { a } = await hosts(t, 1)
+      const programs = ['listen.js', 'cast.js'].map((script) => {
+        const program = script === 'cast.js' ? ['hello', '20'] : []
+        return a.run(`fixtures/${script}`, ...program, { group: ['224.0.0.1', 'ff02::1'] })
+      })
+      for (const program of programs) await program.json((said) => said.pid)
+      const steps = [
+        () => a.link('eth0', 'down'),
+        () => a.ip('address add 10.77.0.99/24 dev eth0'),
+        () => a.link('eth0', 'up'),
+        () => a.ip(`address add ${a.addresses6[0]}/64 dev eth0 nodad`),
+        () => a.cable('eth0', 'out'),
+        () => a.cable('eth0', 'in'),
+        () => a.remove('eth0'),
+        () => a.add('eth0')
+      ]
+      const states = [
+        ['waiting: down', 'waiting: down'],
+        ['waiting: down', 'waiting: down'],
+        ['joined', 'waiting: no address yet'],
+        ['joined', 'joined'],
+        ['waiting: no carrier', 'waiting: no carrier'],
+        ['joined', 'joined'],
+        undefined,
+        ['joined', 'joined']
+      ]
+      for (const [i, step] of steps.entries()) {
+        const before = programs.map((program) => changes(program).length)
+        step()
+        for (const [n, program] of programs.entries()) {
+          const isTold = () => {
+            const told = changes(program).slice(before[n])
+            return told.length > 0 && isDeepStrictEqual(told.at(-1)?.eth0, states[i])
+          }
+          await program.json(isTold)
+          // Whatever else came of the same change would come within this.
+          await new Promise((resolve) => setTimeout(resolve, 200))
+          assert.ok(isTold(), `step ${i}`)
+        }
+      }
+      // What the system reports over more than 30 ms, as on a busy computer, is two events.
       for (const program of programs) {
-        await program.json(() => changes(program).length > i)
-        // Whatever else came of the same change would come within this.
-        await new Promise((resolve) => setTimeout(resolve, 200))
-        assert.deepEqual(
-          changes(program).map(({ eth0 }) => eth0),
-          states.slice(0, i + 1),
-          `step ${i}`
-        )
+        assert.ok(changes(program).length <= 1.5 * steps.length)
       }
     }
-  })
+  )
 
   test(
     'what an object does is told apart from what others do',
