@@ -4,9 +4,13 @@ const { spawn } = require('node:child_process')
 const { once } = require('node:events')
 const { readFileSync, readdirSync, readlinkSync } = require('node:fs')
 const { createInterface } = require('node:readline')
+const { isDeepStrictEqual } = require('node:util')
 
-/** Ten times what anything waited for here usually takes, and more: this machine may be busy. With a sanitizer all is slow. */
-const DEADLINE = 20_000 * Number(process.env.LAN_PEERS_PATIENCE ?? 1)
+/**
+ * For how long something is waited for, in milliseconds. Only a test that fails waits so long, so it is long enough for a machine that
+ * is busy with much else. With a sanitizer all is slow.
+ */
+const DEADLINE = 60_000 * Number(process.env.LAN_PEERS_PATIENCE ?? 1)
 
 /**
  * A line as JSON; `undefined` if it is none.
@@ -73,9 +77,11 @@ class Process {
    * @returns {Promise<RegExpMatchArray>}
    */
   async line(pattern) {
+    let next = 0
     return this.#until(() => {
-      for (const line of this.lines) {
-        const match = line.match(pattern)
+      // Each line once, however many come.
+      while (next < this.lines.length) {
+        const match = this.lines[next++].match(pattern)
         if (match) return match
       }
       return undefined
@@ -180,16 +186,38 @@ class Process {
 }
 
 /**
- * Waits, with the event loop running, until something is so.
+ * Waits, with the event loop running, until something is so, and gives it.
  *
- * @param {() => unknown} condition
+ * @template T
+ * @param {() => T | Promise<T>} condition
+ * @returns {Promise<Exclude<T, undefined | null | false | 0 | ''>>}
  */
 async function until(condition) {
   const deadline = Date.now() + DEADLINE
-  while (!(await condition())) {
+  for (;;) {
+    const found = await condition()
+    if (found) return /** @type {any} */ (found)
     if (Date.now() > deadline) throw new Error(`it never was so that ${condition}`)
     await new Promise((resolve) => setTimeout(resolve, 1))
   }
+}
+
+/**
+ * Waits until something is the same at two looks in a row, and gives it.
+ *
+ * @template T
+ * @param {() => T | Promise<T>} look
+ * @param {number} [ms] between two looks
+ */
+async function settled(look, ms = 500) {
+  let found = await look()
+  await until(async () => {
+    await new Promise((resolve) => setTimeout(resolve, ms))
+    const before = found
+    found = await look()
+    return isDeepStrictEqual(found, before)
+  })
+  return found
 }
 
 /**
@@ -259,6 +287,7 @@ function memberships(group) {
 }
 
 module.exports = {
+  DEADLINE,
   Process,
   memberships,
   nativeThreads,
@@ -266,5 +295,6 @@ module.exports = {
   openDescriptors,
   openSockets,
   run,
+  settled,
   until
 }
