@@ -7,17 +7,13 @@ const { join } = require('node:path')
 const { setTimeout: sleep } = require('node:timers/promises')
 const { test } = require('node:test')
 const { Worker } = require('node:worker_threads')
-const { discover, listen } = require('..')
+const { cast, discover, listen } = require('..')
 const { PeerChanges } = require('../lib/peers.js')
 const { PORT, announcement, discoverHere, sender } = require('./discoveries.js')
-const { LOOPBACK, block, traffic, trafficProgram } = require('./loopback.js')
+const { LOOPBACK, block, blockUntil, newGroup, traffic, trafficProgram } = require('./loopback.js')
 const { temporary } = require('./preload.js')
-const { Process, openSockets, run, until } = require('./process.js')
+const { Process, openSockets, run, settled, until } = require('./process.js')
 const { LOST, SOURCES, isLinux, loopbackName, noSecondAddress } = require('./system.js')
-
-let groups = 0
-/** A group that no other test of this file uses: on loopback all hear each other. */
-const newGroup = () => `239.1.10.${++groups}`
 
 /**
  * What happens to a discovery, in short, from now on.
@@ -32,6 +28,24 @@ function log(lan) {
   lan.on('warning', ({ code }) => lines.push(`warning ${code}`))
   lan.on('close', () => lines.push('close'))
   return lines
+}
+
+/**
+ * Counts how many peers a discovery tells of in each turn of the event loop, until there are so many.
+ *
+ * @param {import('..').Discovery} lan
+ * @param {number} count
+ * @returns {() => number} gives the most
+ */
+function countPerTurn(lan, count) {
+  let [inTurn, most] = [0, 0]
+  const turn = () => {
+    inTurn = 0
+    if (lan.peers.size < count) setImmediate(turn)
+  }
+  turn()
+  lan.on('up', () => (most = Math.max(most, ++inTurn)))
+  return () => most
 }
 
 test('two in one process know each other, and the peers are in step with the events', async (t) => {
@@ -84,13 +98,13 @@ test('a change of addresses alone leaves the data as it was', async (t) => {
   const [one, two] = [await sender(t, group), await sender(t, group)]
   const elsewhere = await sender(t, group, '127.0.0.2')
   await one.send(announcement('a', {}, { deep: {} }))
-  const [up] = await once(lan, 'up')
+  const up = await until(() => lan.peers.get('a'))
   const updates = /** @type {unknown[]} */ ([])
   lan.on('update', (peer) => updates.push(peer))
-  // From another port of the same address nothing is to be told.
+  // From another port of the same address nothing is to be told. It would be told before another peer is.
   await two.send(announcement('a', { seq: 2 }, { deep: {} }))
-  await until(() => lan.stats().announcements === 2)
-  await sleep(50)
+  await two.send(announcement('later'))
+  await until(() => lan.peers.has('later'))
   assert.deepEqual(updates, [])
   assert.equal(lan.peers.get('a'), up)
   await elsewhere.send(announcement('a', { seq: 3 }, { deep: {} }))
@@ -119,9 +133,10 @@ test('close says down for each peer, and then nothing', async (t) => {
   const [ada, bob, eve] = ['ada', 'bob', 'eve'].map((id) => discoverHere(t, group, {}, { id }))
   const lines = log(ada)
   await until(() => ada.peers.size === 2)
+  const { announcements } = ada.stats()
   bob.announce({ changed: true })
   // What is told of that waits, and is discarded.
-  block(100)
+  blockUntil(() => ada.stats().announcements > announcements)
   const closed = ada.close()
   assert.equal(ada.close(), closed)
   assert.equal(ada.peers.size, 2)
@@ -239,11 +254,8 @@ test('refresh has everybody answer', async (t) => {
   const ada = discoverHere(t, group, {}, { interval: 600_000 })
   discoverHere(t, group, {}, { interval: 600_000 })
   await until(() => ada.peers.size === 1)
-  // Past the start of both.
-  await sleep(2500)
-  const { announcements } = ada.stats()
-  await sleep(500)
-  assert.equal(ada.stats().announcements, announcements)
+  // Past the start of both: by itself neither says anything any more.
+  const announcements = await settled(() => ada.stats().announcements, 1500)
   ada.refresh()
   await until(() => ada.stats().announcements > announcements)
 })
@@ -339,11 +351,11 @@ test('a full table keeps whom it has, refuses others, and warns once', async (t)
   const lines = log(lan)
   const { send } = await sender(t, group)
   await send(announcement('first'))
-  await once(lan, 'up')
+  await until(() => lan.peers.has('first'))
   for (let i = 0; i < 10; i++) await send(announcement(`later ${i}`))
   await until(() => lan.stats().refused === 10)
   await send(announcement('first', { seq: 2 }, { still: 'here' }))
-  await once(lan, 'update')
+  await until(() => lan.peers.get('first')?.data.still)
   await send(announcement('first', { seq: 3, bye: true }))
   await send(announcement('after'))
   await until(() => lan.peers.has('after'))
@@ -369,16 +381,29 @@ test('however many come at once, the event loop has its turn after each batch of
   const program = trafficProgram('peers')
   new Process(t, 'peers', [program, ...args])
   // All that is sent is heard before anything is told.
-  block(1000)
-  let [inTurn, most] = [0, 0]
-  const turn = () => {
-    inTurn = 0
-    if (lan.peers.size < lines.length) setImmediate(turn)
-  }
-  turn()
-  lan.on('up', () => (most = Math.max(most, ++inTurn)))
+  blockUntil(() => lan.stats().peers === lines.length)
+  const mostPerTurn = countPerTurn(lan, lines.length)
   await until(() => lan.peers.size === lines.length)
-  assert.ok(most <= 256, `${most} in a turn`)
+  assert.ok(mostPerTurn() <= 256, `${mostPerTurn()} in a turn`)
+})
+
+test('what is heard while a batch is told is told after a turn of the event loop', async (t) => {
+  const group = newGroup()
+  const lan = discoverHere(t, group)
+  const caster = cast(announcement('0'), 1e9, { ...LOOPBACK, group })
+  t.after(() => caster.close())
+  const count = 5
+  const mostPerTurn = countPerTurn(lan, count)
+  lan.on('up', () => {
+    const { size } = lan.peers
+    if (size === count) return
+    caster.update(announcement(`${size}`))
+    blockUntil(() => lan.stats().peers > size)
+    // The engine rings the bell within 100 ms, and Node would answer it in this turn.
+    block(150)
+  })
+  await until(() => lan.peers.size === count)
+  assert.equal(mostPerTurn(), 1)
 })
 
 test('what goes in fragments is warned of once, and what fits no datagram is refused', async (t) => {
@@ -462,17 +487,22 @@ test('a flood from one address is counted and not looked at, and others are hear
   const group = newGroup()
   const lan = discoverHere(t, group)
   const honest = await sender(t, group, '127.0.0.2')
+  const start = performance.now()
   const flood = traffic(t, { group, port: PORT, bytes: 100, rate: 50_000, count: 60_000 })
   await until(() => lan.stats().rateLimited > 1000)
-  await honest.send(announcement('honest'))
-  await until(() => lan.peers.has('honest'))
+  // Of what overflows the kernel's buffer the kernel drops that of others, too: as any peer, it announces itself again.
+  let seq = 0
+  await until(async () => {
+    await honest.send(announcement('honest', { seq: ++seq }))
+    await sleep(10)
+    return lan.peers.has('honest')
+  })
   assert.equal((await flood.end()).code, 0)
   await until(() => lan.stats().received + lan.stats().lost >= 60_000)
-  const { malformed, rateLimited } = lan.stats()
+  const seconds = (performance.now() - start) / 1000
+  const { malformed, rateLimited, received } = lan.stats()
+  assert.ok(rateLimited + malformed <= received)
   // 4,000 at once, and 2,000 in each second that it took.
-  assert.ok(
-    malformed < 60_000 - rateLimited + 100 && malformed > 3000,
-    `${malformed}, ${rateLimited}`
-  )
-  assert.ok(malformed < 30_000, `${malformed} were looked at`)
+  const most = 4000 + 2000 * seconds
+  assert.ok(malformed > 3000 && malformed <= most, `${malformed} were looked at, not ${most}`)
 })

@@ -9,7 +9,7 @@ const { hosts } = require('./hosts.js')
 const { needs } = require('./needs.js')
 const { trafficProgram } = require('./loopback.js')
 const { withNames } = require('./names.js')
-const { until } = require('./process.js')
+const { DEADLINE, settled, until } = require('./process.js')
 
 /** Set by scripts/nightly: floods take ten times as long. */
 const LONG = process.env.LAN_PEERS_LONG === 'yes'
@@ -31,6 +31,8 @@ const CEILING = 512 << 20
  * @property {number} rate datagrams a second
  * @property {boolean} [sealed]
  * @property {boolean} [full] the table is full at its end, so that newcomers are refused
+ * @property {(stats: import('..').DiscoveryStats) => boolean} [reaches] its bound: it is sent until it has, for on a busy machine much
+ *   of it overflows the kernel's buffer
  * @property {(found: { stats: import('..').DiscoveryStats, peers: Map<string, import('..').Peer>, others: number, seconds: number }) => void} shows that
  *   its bound was reached, and kept: by what there is, and how often something was told of hostile peers in so many seconds
  */
@@ -44,9 +46,9 @@ const FLOODS = [
     title: 'new ids from one address take an eighth of the table',
     flood: 'ids',
     rate: 40_000,
+    reaches: ({ refused, rateLimited }) => refused > 0 && rateLimited > 0,
     shows({ stats }) {
       assert.ok(stats.peers >= 1250 && stats.peers <= 1252, `${stats.peers} peers`)
-      assert.ok(stats.refused > 0 && stats.rateLimited > 0)
     }
   },
   {
@@ -54,9 +56,9 @@ const FLOODS = [
     flood: 'sources',
     rate: 40_000,
     full: true,
+    reaches: ({ refused, rateLimited }) => refused > 0 && rateLimited > 0,
     shows({ stats }) {
       assert.equal(stats.peers, 10_000)
-      assert.ok(stats.refused > 0 && stats.rateLimited > 0)
     }
   },
   {
@@ -64,18 +66,18 @@ const FLOODS = [
     flood: 'sources',
     rate: 40_000,
     sealed: true,
+    reaches: ({ unauthenticated, rateLimited }) => unauthenticated > 0 && rateLimited > 0,
     shows({ stats }) {
       assert.equal(stats.peers, 2)
-      assert.ok(stats.unauthenticated > 0 && stats.rateLimited > 0)
     }
   },
   {
     title: 'of a peer sixteen addresses are kept',
     flood: 'addresses',
     rate: 40_000,
-    shows({ stats, peers }) {
+    reaches: ({ rateLimited }) => rateLimited > 0,
+    shows({ peers }) {
       assert.ok(Number(peers.get('hostile')?.addresses.length) <= 16)
-      assert.ok(stats.rateLimited > 0)
     }
   },
   {
@@ -83,17 +85,18 @@ const FLOODS = [
     flood: 'huge',
     rate: 1000,
     full: true,
+    reaches: ({ refused }) => refused > 0,
     shows({ stats, peers }) {
       const data = [...peers.values()].map((peer) => JSON.stringify(peer.data).length)
       assert.ok(data.reduce((sum, length) => sum + length, 0) <= 16 << 20)
       assert.ok(stats.peers <= 3 + (16 << 20) / 65_000, `${stats.peers} peers`)
-      assert.ok(stats.refused > 0)
     }
   },
   {
     title: 'data that is ever another leaves the event loop its time',
     flood: 'changes',
     rate: 1000,
+    reaches: ({ peers }) => peers >= 102,
     shows({ stats, others, seconds }) {
       assert.equal(stats.peers, 102)
       // 2 MiB a second of what is 65 kB each, and two more, of the batch that is under way.
@@ -105,17 +108,20 @@ const FLOODS = [
     title: 'goodbyes leave nobody and little behind',
     flood: 'goodbyes',
     rate: 16_000,
+    reaches: ({ announcements }) => announcements > 2 * 10_000,
     shows({ stats }) {
-      assert.ok(stats.peers <= 4 && stats.announcements > 2 * 10_000, `${stats.peers} peers`)
+      // And those whose goodbye was not heard.
+      const most = 4 + stats.lost + stats.rateLimited
+      assert.ok(stats.peers <= most, `${stats.peers} peers, not ${most}`)
     }
   },
   {
     title: 'tiny ones are malformed',
     flood: 'tiny',
     rate: 40_000,
+    reaches: ({ malformed, rateLimited }) => malformed > 0 && rateLimited > 0,
     shows({ stats }) {
       assert.equal(stats.peers, 2)
-      assert.ok(stats.malformed > 0 && stats.rateLimited > 0)
     }
   },
   {
@@ -132,9 +138,10 @@ const FLOODS = [
     flood: 'mix',
     rate: 20_000,
     sealed: true,
+    reaches: ({ unauthenticated, malformed, rateLimited }) =>
+      unauthenticated > 0 && malformed > 0 && rateLimited > 0,
     shows({ stats, peers }) {
       assert.equal(stats.peers, 2)
-      assert.ok(stats.unauthenticated > 0 && stats.malformed > 0 && stats.rateLimited > 0)
       for (const peer of peers.values()) assert.deepEqual(peer.data, { name: peer.id })
     }
   }
@@ -146,13 +153,13 @@ const FLOODS = [
  * @param {Host} host
  * @param {string} flood
  * @param {number} rate
- * @param {string} [to] a group, or a host
+ * @param {{ to?: string, seed?: number }} [options] a group, or a host; and what another time has another of
  */
-async function send(host, flood, rate, to = '224.0.0.1') {
+async function send(host, flood, rate, { to = '224.0.0.1', seed = 1 } = {}) {
   const count = rate * SECONDS
-  const args = [host.address, to, PORT, flood, rate, count, 1].map(String)
+  const args = [host.address, to, PORT, flood, rate, count, seed].map(String)
   const sender = host.start(trafficProgram('hostile'), ...args)
-  const { code } = await sender.end(SECONDS * 1000 + 20_000)
+  const { code } = await sender.end(SECONDS * 1000 + DEADLINE)
   assert.equal(code, 0, sender.lines.join('\n'))
   return count / Number(sender.lines.at(-1))
 }
@@ -182,7 +189,7 @@ function knows(/** @type {Process} */ program, /** @type {string} */ id) {
 }
 
 describe('floods', { skip: needs('lab'), concurrency: false }, () => {
-  for (const { title, flood, rate, sealed, full, shows } of FLOODS) {
+  for (const { title, flood, rate, sealed, full, reaches = () => true, shows } of FLOODS) {
     test(title, async (t) => {
       const lab = await hosts(t, 4)
       const options = sealed ? { key: 'hunter2' } : {}
@@ -193,12 +200,19 @@ describe('floods', { skip: needs('lab'), concurrency: false }, () => {
       const sending = send(lab.d, flood, rate)
       const c = discoverOn(lab.c, options)
       const sent = await sending
-      const after = await ask(a, 'measure')
+      let after = await ask(a, 'measure')
       if (!full) {
         await a.json((said) => said.up === 'c')
         await c.json((said) => said.up === 'a')
       }
-      const { stats, peers } = await ask(a, 'tell')
+      let told = await ask(a, 'tell')
+      for (let seed = 2; !reaches(told.stats); seed++) {
+        assert.ok(seed <= 10, 'its bound was never reached')
+        await send(lab.d, flood, rate, { seed })
+        after = await ask(a, 'measure')
+        told = await ask(a, 'tell')
+      }
+      const { stats, peers } = told
       const growth = after.memory - before.memory
       t.diagnostic(
         `${Math.round(sent)} a second, ${stats.lost} lost to the kernel's buffer; ` +
@@ -227,9 +241,11 @@ describe('floods', { skip: needs('lab'), concurrency: false }, () => {
       const [, last] = hostile.address.match(/\.(\d+)$/) ?? []
       const others = Array.from({ length: 100 }, (_, i) => `10.77.0.${Number(last) + 1 + i}`)
       hostile.ip(...others.map((address) => `address add ${address}/24 dev eth0`))
-      const a = discoverOn(asked)
-      const b = discoverOn(lab.b)
+      const options = { interval: 60_000 }
+      const [a, b] = [discoverOn(asked, options), discoverOn(lab.b, options)]
       await a.json((said) => said.up === 'b')
+      // In its start it would not answer, but announce itself.
+      await settled(async () => (await ask(a, 'tell')).stats.sent, 1200)
       const filter = `udp and src host ${asked.address} and dst net 10.77.0.0/24 and not host ${lab.b.address}`
       const capture = hostile.start(
         'tcpdump',
@@ -240,28 +256,32 @@ describe('floods', { skip: needs('lab'), concurrency: false }, () => {
         '-nn',
         '-tt',
         '-l',
+        '--immediate-mode',
         ...filter.split(' ')
       )
       await capture.line(/listening on/)
       const before = (await ask(a, 'tell')).stats
-      const sent = await send(hostile, 'asks', 20_000)
+      const rate = 20_000
+      const sent = await send(hostile, 'asks', rate)
       const { stats } = await ask(a, 'tell')
-      const answers = capture.lines.flatMap((line) => {
-        const [, at, length] = line.match(/^([\d.]+) IP .* length (\d+)$/) ?? []
-        return at ? [{ at: Number(at), length: Number(length) }] : []
-      })
-      const busiest = Math.max(
-        ...answers.map(({ at }) => answers.filter((one) => one.at >= at && one.at < at + 1).length)
-      )
+      const answered = () =>
+        capture.lines.flatMap((line) => {
+          const [, at, length] = line.match(/^([\d.]+) IP .* length (\d+)$/) ?? []
+          return at ? [{ at: Number(at), length: Number(length) }] : []
+        })
+      await until(() => answered().length > 100)
+      const answers = await settled(answered)
+      const seconds = answers[answers.length - 1].at - answers[0].at
       const bytes = answers.reduce((sum, { length }) => sum + length, 0)
-      const ratio = bytes / (stats.bytes - before.bytes)
+      const question = (stats.bytes - before.bytes) / (stats.received - before.received)
+      const ratio = bytes / (rate * SECONDS * question)
       t.diagnostic(
-        `${Math.round(sent)} questions a second, ${answers.length} answers, ${busiest} in the busiest second; ` +
+        `${Math.round(sent)} questions a second, ${answers.length} answers in ${seconds} s; ` +
           `${(100 * ratio).toFixed(2)} bytes of answers for 100 bytes of questions`
       )
-      assert.ok(answers.length > 100, `${answers.length} answers`)
-      // Those of one second may be sent in the next.
-      assert.ok(busiest <= 400, `${busiest} answers in a second`)
+      // In any second so many are promised, each to be sent within 100 ms: those of one more at each end.
+      const most = 200 * (seconds + 2)
+      assert.ok(answers.length <= most, `${answers.length} answers, not ${most}`)
       assert.ok(ratio < 0.2, `${ratio}`)
       knows(a, 'b')
       knows(b, 'a')
@@ -277,8 +297,9 @@ describe('floods', { skip: needs('lab'), concurrency: false }, () => {
     const lookups = () => names.server.values().filter((said) => said?.asked === 'peers.lan').length
     await until(() => lookups() > 0)
     const rate = 20_000
-    await send(lab.b, 'sources', rate, lab.a.address)
-    const { stats } = await ask(a, 'tell')
+    await send(lab.b, 'sources', rate, { to: lab.a.address })
+    // What waited to be read when the last was sent is read.
+    const stats = await settled(async () => (await ask(a, 'tell')).stats)
     const seconds = Math.ceil(a.values().at(-1).at / 1000)
     t.diagnostic(
       `${stats.received} came, ${lookups()} questions to the name server in ${seconds} s`

@@ -3,13 +3,23 @@
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
 const { test } = require('node:test')
-const { block, castTo, listenHere, traffic } = require('./loopback.js')
-const { memberships, nativeThreads, openDescriptors, run, until, wakeUps } = require('./process.js')
+const { block, castTo, listenHere, newGroup, traffic } = require('./loopback.js')
+const {
+  DEADLINE,
+  Process,
+  memberships,
+  nativeThreads,
+  openDescriptors,
+  run,
+  settled,
+  until,
+  wakeUps
+} = require('./process.js')
 const { COUNTS, isLinux } = require('./system.js')
 
-/** Shared by all that these tests start; nobody else on this computer uses it. */
-const PORT = '9779'
-const GROUP = '239.1.3.7'
+/** Shared by all that these tests start. */
+const PORT = 9779
+const GROUP = newGroup()
 
 /** @type {[way: string, code: number, says: RegExp | undefined][]} */
 const ENDS = [
@@ -20,7 +30,6 @@ const ENDS = [
   ['unref-flood', 0, /^heard all$/],
   ['unref-then-close', 0, /^closed$/],
   ['mock-timers', 0, /^heard all$/],
-  ['exit-with-backlog', 7, undefined],
   ['exit', 7, undefined],
   ['exit-in-exit', 7, /^exit 7$/],
   ['throw', 1, /^Error: thrown in a callback$/],
@@ -38,26 +47,54 @@ const ENDS = [
  * @param {import('node:test').TestContext} t
  */
 const flood = (t) =>
-  traffic(t, { group: GROUP, port: Number(PORT), bytes: 100, rate: 20_000, count: 400_000 })
+  traffic(t, { group: GROUP, port: PORT, bytes: 100, rate: 20_000, count: 400_000 })
+
+/**
+ * How long a process of Node takes from its start to its end, in milliseconds, while all else goes on.
+ *
+ * @param {import('node:test').TestContext} t
+ */
+async function timeOfNode(t) {
+  const start = performance.now()
+  await new Process(t, 'nothing', [process.execPath, '-e', '0']).end()
+  return performance.now() - start
+}
 
 for (const [way, code, says] of ENDS) {
   test(`a process under traffic ends: ${way}`, async (t) => {
     flood(t)
-    const program = run(t, 'fixtures/life.js', way, PORT)
-    assert.deepEqual(await program.end(), { code, signal: null })
-    const ended = Date.now()
+    const program = run(t, 'fixtures/life.js', way, PORT, GROUP)
+    const ended = program.end(5 * DEADLINE).then((end) => ({ ...end, at: Date.now() }))
+    const usual = await timeOfNode(t)
+    const { at, ...end } = await ended
+    assert.deepEqual(end, { code, signal: null })
     if (says) await program.line(says)
     const ending = program.lines.flatMap((line) => /^ending (\d+)$/.exec(line)?.[1] ?? [])
-    // Ten times what it may take.
-    for (const began of ending)
-      assert.ok(ended - Number(began) < 1000, `${ended - Number(began)} ms`)
+    // Ten times what it may take; and where the machine has much else to do, ten times what that makes of it.
+    const most = 1000 + 10 * usual
+    for (const began of ending) assert.ok(at - Number(began) < most, `${at - Number(began)} ms`)
   })
 }
+
+test('a process that exits with much to be sent does not send it first', async (t) => {
+  const group = newGroup()
+  const heard = /** @type {string[]} */ ([])
+  const listener = listenHere(t, { group, encoding: 'utf8' }, (message) => {
+    if (message !== 'backlog') heard.push(message)
+  })
+  const program = run(t, 'fixtures/life.js', 'exit-with-backlog', listener.address().port, group)
+  assert.deepEqual(await program.end(), { code: 7, signal: null })
+  const { asked } = await program.json((said) => said.asked)
+  castTo(t, listener, 'all have come', 1e9, { group })
+  await until(() => heard.length > 0)
+  const { received, lost } = listener.stats()
+  assert.ok(received + lost < asked, `${received} came of ${asked}, and ${lost} were lost`)
+})
 
 for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGKILL'])) {
   test(`a process under traffic ends: ${signal}`, async (t) => {
     flood(t)
-    const program = run(t, 'fixtures/life.js', 'forever', PORT)
+    const program = run(t, 'fixtures/life.js', 'forever', PORT, GROUP)
     await program.line(/^running$/)
     if (isLinux) assert.equal(memberships(GROUP), 1)
     program.child.kill(signal)
@@ -68,9 +105,9 @@ for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGKILL'])) {
 
 test('200 workers are terminated under traffic, eight at once, and nothing of them is left', async (t) => {
   flood(t)
-  const program = run(t, 'fixtures/life.js', 'terminated', PORT)
-  // It takes eight seconds of two processors.
-  assert.deepEqual(await program.end(80_000), { code: 0, signal: null })
+  const program = run(t, 'fixtures/life.js', 'terminated', PORT, GROUP)
+  // It takes eight seconds of two processors that have nothing else to do.
+  assert.deepEqual(await program.end(10 * DEADLINE), { code: 0, signal: null })
   const { terminated, before, after } = await program.json(({ terminated }) => terminated > 0)
   assert.equal(terminated, 200)
   assert.deepEqual(after, before)
@@ -79,19 +116,22 @@ test('200 workers are terminated under traffic, eight at once, and nothing of th
 
 test('the thread runs while something is open, and leaves no descriptor behind', async (t) => {
   if (!isLinux) return t.skip(COUNTS)
-  const descriptors = openDescriptors().length
   const threads = () => nativeThreads().length
-  assert.equal(threads(), 0, 'loading starts nothing')
+  // The kernel lists a thread for a moment after it has ended. Here that of the tests before ends, for loading starts none.
+  const ended = () => until(() => threads() === 0)
+  await ended()
+  const descriptors = openDescriptors().length
   const listener = listenHere(t)
   const caster = castTo(t, listener, 'hello', 5)
   assert.equal(threads(), 1)
   await listener.close()
   assert.equal(threads(), 1)
   await caster.close()
-  assert.equal(threads(), 0)
-  await listenHere(t).close()
-  assert.equal(threads(), 0)
   assert.equal(openDescriptors().length, descriptors)
+  await ended()
+  await listenHere(t).close()
+  assert.equal(openDescriptors().length, descriptors)
+  await ended()
 })
 
 test('an idle listener, and a cast and a discovery that are not due, wake nothing', async (t) => {
@@ -99,11 +139,10 @@ test('an idle listener, and a cast and a discovery that are not due, wake nothin
   const program = run(t, 'fixtures/idle.js')
   const { pid } = await program.json((said) => said.pid)
   const [thread] = nativeThreads(pid)
-  // Settled: the first cast was sent, read and delivered, and the discovery is past its start.
-  await new Promise((resolve) => setTimeout(resolve, 2500))
-  const before = wakeUps(pid, thread)
+  // The first cast was sent, read and delivered, and once the discovery is past its start nothing is due.
+  const before = await settled(() => wakeUps(pid, thread), 1500)
   assert.ok(before > 0)
-  await new Promise((resolve) => setTimeout(resolve, 3000))
+  await new Promise((resolve) => setTimeout(resolve, 2000))
   assert.equal(wakeUps(pid, thread), before)
 })
 
@@ -190,13 +229,14 @@ test('a closed object says so, and closing again is no error', async (t) => {
 })
 
 test('a callback may open and close others', async (t) => {
+  const group = newGroup()
   const second = new Promise((resolve) => {
-    const first = listenHere(t, { group: '239.1.3.2' }, async () => {
+    const first = listenHere(t, { group }, async () => {
       await first.close()
-      const other = listenHere(t, { group: '239.1.3.2' }, resolve)
-      castTo(t, other, 'again', 5, { group: '239.1.3.2' })
+      const other = listenHere(t, { group }, resolve)
+      castTo(t, other, 'again', 5, { group })
     })
-    castTo(t, first, 'hello', 5, { group: '239.1.3.2' })
+    castTo(t, first, 'hello', 5, { group })
   })
   assert.equal(String(await second), 'again')
 })

@@ -3,7 +3,7 @@
 const { execFileSync } = require('node:child_process')
 const { join } = require('node:path')
 const { cast, listen } = require('..')
-const { Process, nodeCommand } = require('./process.js')
+const { DEADLINE, Process, nodeCommand } = require('./process.js')
 const { isLinux } = require('./system.js')
 
 /** The interface that tests outside the lab keep to. */
@@ -38,9 +38,29 @@ function castTo(t, listener, payload, intervalMs = 1e9, options = {}) {
   return caster
 }
 
+let groups = 0
+
+/**
+ * A group that nobody else on this computer uses, for on loopback all hear each other: it is made of the number of this process.
+ */
+const newGroup = () => `239.${128 | ((process.pid >> 8) & 127)}.${process.pid & 255}.${++groups}`
+
 /** Stops this thread, and with it the event loop. */
 const block = (/** @type {number} */ ms) =>
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+
+/**
+ * Stops this thread, and with it the event loop, until something is so that does not need them.
+ *
+ * @param {() => unknown} condition
+ */
+function blockUntil(condition) {
+  const deadline = Date.now() + DEADLINE
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error(`it never was so that ${condition}`)
+    block(1)
+  }
+}
 
 /**
  * Sends datagrams on loopback, numbered from 0, from another process: on Linux at an exact rate, elsewhere at no more than it.
@@ -71,4 +91,13 @@ function trafficProgram(name) {
   return join(target, 'release', name)
 }
 
-module.exports = { LOOPBACK, block, castTo, listenHere, traffic, trafficProgram }
+module.exports = {
+  LOOPBACK,
+  block,
+  blockUntil,
+  castTo,
+  listenHere,
+  newGroup,
+  traffic,
+  trafficProgram
+}

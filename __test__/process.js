@@ -4,10 +4,14 @@ const { spawn, spawnSync } = require('node:child_process')
 const { once } = require('node:events')
 const { readFileSync, readdirSync, readlinkSync } = require('node:fs')
 const { createInterface } = require('node:readline')
+const { isDeepStrictEqual } = require('node:util')
 const { isLinux } = require('./system.js')
 
-/** Ten times what anything waited for here usually takes, and more: this machine may be busy. With a sanitizer all is slow. */
-const DEADLINE = 20_000 * Number(process.env.LAN_PEERS_PATIENCE ?? 1)
+/**
+ * For how long something is waited for, in milliseconds. Only a test that fails waits so long, so it is long enough for a machine that
+ * is busy with much else. With a sanitizer all is slow.
+ */
+const DEADLINE = 60_000 * Number(process.env.LAN_PEERS_PATIENCE ?? 1)
 
 /**
  * A line as JSON; `undefined` if it is none.
@@ -77,9 +81,11 @@ class Process {
    * @returns {Promise<RegExpMatchArray>}
    */
   async line(pattern) {
+    let next = 0
     return this.#until(() => {
-      for (const line of this.lines) {
-        const match = line.match(pattern)
+      // Each line once, however many come.
+      while (next < this.lines.length) {
+        const match = this.lines[next++].match(pattern)
         if (match) return match
       }
       return undefined
@@ -196,13 +202,17 @@ class Process {
 }
 
 /**
- * Waits, with the event loop running, until something is so.
+ * Waits, with the event loop running, until something is so, and gives it.
  *
- * @param {() => unknown} condition
+ * @template T
+ * @param {() => T | Promise<T>} condition
+ * @returns {Promise<Exclude<T, undefined | null | false | 0 | ''>>}
  */
 async function until(condition) {
   const deadline = Date.now() + DEADLINE
-  while (!(await condition())) {
+  for (;;) {
+    const found = await condition()
+    if (found) return /** @type {any} */ (found)
     if (Date.now() > deadline) throw new Error(`it never was so that ${condition}`)
     await new Promise((resolve) => setTimeout(resolve, 1))
   }
@@ -210,6 +220,24 @@ async function until(condition) {
 
 // Without /proc the functions that count find nothing, but for wakeUps, which fails. A test that compares counts with each other, or with none, then passes;
 // a test that expects a certain count is skipped, by COUNTS.
+
+/**
+ * Waits until something is the same at two looks in a row, and gives it.
+ *
+ * @template T
+ * @param {() => T | Promise<T>} look
+ * @param {number} [ms] between two looks
+ */
+async function settled(look, ms = 500) {
+  let found = await look()
+  await until(async () => {
+    await new Promise((resolve) => setTimeout(resolve, ms))
+    const before = found
+    found = await look()
+    return isDeepStrictEqual(found, before)
+  })
+  return found
+}
 
 /**
  * The threads of lan-peers in a process, as their numbers.
@@ -292,6 +320,7 @@ function memberships(group) {
 }
 
 module.exports = {
+  DEADLINE,
   Process,
   memberships,
   nativeThreads,
@@ -299,6 +328,7 @@ module.exports = {
   openDescriptors,
   openSockets,
   run,
+  settled,
   until,
   wakeUps
 }

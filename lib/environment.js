@@ -235,9 +235,9 @@ class Environment {
     const handle = this.#objects.get(id)
     if (handle === undefined) return
     if (kind === 'peers') {
-      handle[kPeers]()
-      // Not sooner: what it brings could come without a turn between.
+      // Nothing more is told until it is asked for: first, so that an exception does not prevent that.
       this.#inNextTurn(() => this.client.tellMorePeers(id))
+      handle[kPeers]()
       return
     }
     const warning = WARNINGS[kind]?.(notice)

@@ -145,7 +145,7 @@ impl Client {
         self.tell(Command::Ask { id });
     }
 
-    /// Takes what is to be told of a discovery's peers.
+    /// Takes what is to be told of a discovery's peers. There is nothing else until [`Client::tell_more_peers`] is called.
     pub fn take_peers(&self, id: ObjectId) -> Vec<PeerNews> {
         self.doorbell.take_peers(id)
     }

@@ -54,11 +54,13 @@ pub const BATCH_NEWS: usize = 256;
 /// which the worst takes twenty milliseconds to be made objects of.
 pub const BATCH_NEWS_BYTES: usize = 64 * 1024;
 
-/// What waits for JavaScript: one batch at most. What happens until that is fetched is kept where it is made, which is
-/// asked for when there is room.
+/// What waits for JavaScript: one batch at most, and none between the moment when it takes one and the moment when it asks for more,
+/// which it does after a turn of its event loop. What happens meanwhile is kept where it is made.
 #[derive(Debug, Default)]
 pub(super) struct Peers {
     news: Vec<PeerNews>,
+    /// JavaScript has taken a batch and has not asked for more since.
+    is_telling: bool,
     /// There is more where that was made.
     more: bool,
     pub(super) stats: DiscoveryStats,
@@ -67,7 +69,7 @@ pub(super) struct Peers {
 impl Peers {
     /// Takes in a batch, if there is room for it; says whether JavaScript has to come for it.
     pub(super) fn offer(&mut self, batch: impl FnOnce() -> (Vec<PeerNews>, bool)) -> bool {
-        if !self.news.is_empty() {
+        if self.is_telling || !self.news.is_empty() {
             self.more = true;
             return false;
         }
@@ -75,13 +77,15 @@ impl Peers {
         !self.news.is_empty()
     }
 
-    /// Gives the batch that waits.
+    /// Gives the batch that waits. No other is taken in before [`Peers::take_more`] is called.
     pub(super) fn take(&mut self) -> Vec<PeerNews> {
+        self.is_telling = true;
         std::mem::take(&mut self.news)
     }
 
     /// Whether there is more to ask for, once.
     pub(super) fn take_more(&mut self) -> bool {
+        self.is_telling = false;
         std::mem::take(&mut self.more)
     }
 }
@@ -98,6 +102,7 @@ mod tests {
         assert!(peers.offer(|| (vec![news("a")], false)));
         assert!(!peers.offer(|| unreachable!("there is no room")));
         assert_eq!(peers.take(), vec![news("a")]);
+        assert!(!peers.offer(|| unreachable!("JavaScript has not had its turn")));
         assert!(peers.take_more() && !peers.take_more());
         assert!(peers.offer(|| (vec![news("b")], true)));
         assert_eq!(peers.take(), vec![news("b")]);

@@ -2,7 +2,7 @@
 //! network of its own: it needs the right to speak for any address (CAP_NET_ADMIN, and CAP_NET_RAW for fragments).
 //!
 //! `hostile <address> <group> <port> <flood> <per second> <count> <seed>`: from the interface with this address; with 0 per
-//! second as fast as it goes. Prints the seconds it took. The floods:
+//! second as fast as it goes. Prints the seconds it took. Another seed has somebody new be others. The floods:
 //!
 //! - `ids`: always somebody new
 //! - `sources`: always somebody new, from an address of its own
@@ -40,6 +40,7 @@ struct Hostile {
     address: Ipv4Addr,
     group: Ipv4Addr,
     port: u16,
+    seed: u64,
     chance: Chance,
     /// What `huge` and `changes` announce.
     data: String,
@@ -72,8 +73,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let socket: UdpSocket = socket.into();
     let data = format!(r#","data":[{}0]"#, "{},".repeat(HUGE / 3));
-    let chance = Chance(parse(&seed)?);
-    let mut hostile = Hostile { flood, address, group, port, chance, data, heard: Vec::new(), ears };
+    let seed = parse(&seed)?;
+    let chance = Chance(seed);
+    let mut hostile = Hostile { flood, address, group, port, seed, chance, data, heard: Vec::new(), ears };
     at_rate(parse(&rate)?, parse(&count)?, |next, due| {
         hostile.hear();
         let mut batch = (next..).take(due).map(|i| hostile.datagram(i)).collect::<Result<Vec<_>, _>>()?;
@@ -115,14 +117,15 @@ impl Hostile {
     /// The next datagram, the `i`th.
     fn datagram(&mut self, i: u32) -> Result<Datagram, Box<dyn Error>> {
         let own = self.address;
-        let id = format!("hostile-{i}");
+        let id = self.somebody(i);
         let (source, bytes) = match &*self.flood {
             "ids" => (own, announcement(&id, 1, "", "")),
             "sources" => (self.anybody(), announcement(&id, 1, "", "")),
             "addresses" => (self.anybody(), announcement("hostile", i.into(), "", "")),
             "goodbyes" => {
                 let bye = if i.is_multiple_of(2) { "" } else { r#","bye":true"# };
-                (self.anybody(), announcement(&format!("hostile-{}", i / 2), 1 + u64::from(i % 2), bye, ""))
+                let id = self.somebody(i / 2);
+                (self.anybody(), announcement(&id, 1 + u64::from(i % 2), bye, ""))
             }
             "asks" => {
                 let who = i % 100;
@@ -145,6 +148,11 @@ impl Hostile {
             other => return Err(format!("there is no flood {other}").into()),
         };
         Ok(Datagram { source, bytes })
+    }
+
+    /// The id of somebody new, the `i`th.
+    fn somebody(&self, i: u32) -> String {
+        format!("hostile-{}-{i}", self.seed)
     }
 
     /// An address that somebody may have.
@@ -189,7 +197,7 @@ impl Hostile {
         let kinds = if self.heard.is_empty() { 1 } else { 6 };
         let kind = self.chance.below(kinds);
         let mut bytes = match kind {
-            0 => announcement(&format!("hostile-{i}"), 1, "", ""),
+            0 => announcement(&self.somebody(i), 1, "", ""),
             _ => self.heard[self.chance.below(self.heard.len())].clone(),
         };
         match kind {
