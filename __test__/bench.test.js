@@ -8,8 +8,10 @@ const { block, cpuTime } = require('../bench/experiment.js')
 const observing = require('../bench/experiments/observing.js')
 const remembering = require('../bench/experiments/remembering.js')
 const scale = require('../bench/experiments/scale.js')
+const { missing } = require('../bench/installed.js')
 const { build } = require('../bench/programs.js')
 const { summary } = require('../bench/statistics.js')
+const { needs } = require('./needs.js')
 
 const bench = (/** @type {string[]} */ ...args) =>
   spawnSync(process.execPath, [join(__dirname, '..', 'bench'), ...args], { encoding: 'utf8' })
@@ -66,23 +68,23 @@ test('the bench says which rows it could not measure', (t) => {
   assert.match(stdout, new RegExp(`^Not measured: 10, .*: ${why}\\.$`, 'm'))
 })
 
-test('what an observer costs that has not heard of all does not count', async (t) => {
-  for (const contender of ['lan-peers', 'dgram', 'node-discover', 'bonjour-service']) {
-    const why = observing.unavailable?.({ contender })
-    if (why !== undefined) {
-      t.diagnostic(why)
-      continue
+for (const contender of ['lan-peers', 'dgram', 'node-discover', 'bonjour-service']) {
+  const skip = needs('lab') || missing(contender) || false
+  test(
+    `what an observer costs that has not heard of all does not count: ${contender}`,
+    { skip },
+    async () => {
+      build()
+      const observe = (/** @type {number} */ seconds) =>
+        observing.measure({ contender, peers: 20, seconds }, 1)
+      const { mainThread, cpu, invalid } = await observe(1)
+      assert.equal(invalid, undefined)
+      assert.ok(mainThread > 0 && cpu > 0)
+      // Half of them announce themselves.
+      assert.equal((await observe(0.5)).invalid, 'knew 10 of 20 peers')
     }
-    build()
-    const observe = (/** @type {number} */ seconds) =>
-      observing.measure({ contender, peers: 20, seconds }, 1)
-    const { mainThread, cpu, invalid } = await observe(1)
-    assert.equal(invalid, undefined, contender)
-    assert.ok(mainThread > 0 && cpu > 0, contender)
-    // Half of them announce themselves.
-    assert.equal((await observe(0.5)).invalid, 'knew 10 of 20 peers', contender)
-  }
-})
+  )
+}
 
 test('what beacons would need is reckoned right', async () => {
   const beacons = (/** @type {number} */ loss) =>

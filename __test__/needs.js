@@ -19,28 +19,28 @@ const MODES = [
 const mode = MODES.find(({ make }) => succeeds(...make, 'ip', 'link', 'set', 'lo', 'up'))
 
 /**
- * What a test may need: whether it is here, and what to do where it is not.
+ * What a test may need: whether it is here, and how to get it.
  *
- * @type {Record<string, { isHere: () => boolean, missing: string }>}
+ * @type {Record<string, { isHere: () => boolean, from: string }>}
  */
 const NEEDS = {
   lab: {
     isHere: () => mode !== undefined,
-    missing: 'network namespaces: Linux, root or user namespaces, apt install iproute2 util-linux'
+    from: 'apt install iproute2 util-linux; on Linux, as root or with user namespaces'
   },
-  tunnel: { isHere: canOpenTunnel, missing: '/dev/net/tun' },
-  nft: program('nft', 'apt install nftables, and /usr/sbin on the PATH'),
-  tcpdump: program('tcpdump', 'apt install tcpdump'),
-  strace: program('strace', 'apt install strace'),
+  tunnel: { isHere: canOpenTunnel, from: 'the device /dev/net/tun' },
+  nft: { isHere: () => isOnPath('nft'), from: 'apt install nftables, and /usr/sbin on the PATH' },
+  tcpdump: { isHere: () => isOnPath('tcpdump'), from: 'apt install tcpdump' },
+  strace: { isHere: () => isOnPath('strace'), from: 'apt install strace' },
   python3: {
     isHere: () => succeeds('python3', '-c', 'import sys; sys.exit(sys.version_info < (3, 10))'),
-    missing: 'Python 3.10 or later: apt install python3'
+    from: 'apt install python3, 3.10 or later'
   },
-  chromium: {
-    isHere: () => chromium() !== undefined,
-    missing: 'Chromium: apt install chromium'
-  }
+  chromium: { isHere: () => chromium() !== undefined, from: 'apt install chromium' }
 }
+
+/** Begins the reason for which a test is skipped: `needs lab, nft`. */
+const REASON = 'needs '
 
 /**
  * The option `skip` of a test that needs these: why it is skipped, or `false`. Where the whole suite is required
@@ -49,11 +49,27 @@ const NEEDS = {
  * @param {...string} names of {@link NEEDS}
  */
 function needs(...names) {
-  const missing = names.filter((name) => !isHere(name)).map((name) => NEEDS[name].missing)
+  const missing = names.filter((name) => !isHere(name))
   if (missing.length === 0) return false
-  const reason = `needs ${missing.join('; and ')}`
-  if (process.env.LAN_PEERS_LAB === 'required') throw new Error(`LAN_PEERS_LAB=required: ${reason}`)
-  return reason
+  if (process.env.LAN_PEERS_LAB === 'required') {
+    const remedies = missing.map((name) => `${name} (${NEEDS[name].from})`)
+    throw new Error(`LAN_PEERS_LAB=required, and a test needs ${remedies.join(', ')}`)
+  }
+  return REASON + missing.join(', ')
+}
+
+/**
+ * How to get what tests were skipped for.
+ *
+ * @param {string[]} reasons
+ */
+function remedies(reasons) {
+  const names = reasons
+    .filter((reason) => reason.startsWith(REASON))
+    .flatMap((reason) => reason.slice(REASON.length).split(', '))
+  return [...new Set(names)]
+    .filter((name) => name in NEEDS)
+    .map((name) => `${name}: ${NEEDS[name].from}`)
 }
 
 /** @type {Map<string, boolean>} */
@@ -63,16 +79,6 @@ const found = new Map()
 function isHere(name) {
   if (!found.has(name)) found.set(name, NEEDS[name].isHere())
   return found.get(name)
-}
-
-/**
- * A program that a test runs.
- *
- * @param {string} name
- * @param {string} remedy
- */
-function program(name, remedy) {
-  return { isHere: () => onPath(name) !== undefined, missing: `${name}: ${remedy}` }
 }
 
 /** @param {...string} words of a command */
@@ -109,7 +115,10 @@ function onPath(name) {
     })
 }
 
+/** @param {string} name of a program */
+const isOnPath = (name) => onPath(name) !== undefined
+
 /** The path of Chromium, if it is installed. */
 const chromium = () => ['chromium', 'chromium-browser', 'google-chrome'].map(onPath).find(Boolean)
 
-module.exports = { MODES, chromium, mode, needs }
+module.exports = { MODES, chromium, mode, needs, remedies }
